@@ -1,0 +1,158 @@
+"""Pooling: one number per dimension, whatever the order of the vectors (sum, mean, sqrtn, max)."""
+
+import math
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from .base import Combiner
+
+
+def _weighted_sum(
+    x: Float[Array, "*batch n dim"], weights: Float[Array, "*batch n"] | None
+) -> Float[Array, "*batch dim"]:
+    return jnp.sum(x if weights is None else weights[..., None] * x, axis=-2)
+
+
+def _total(x: Bool[Array, "*batch n"] | Float[Array, "*batch n"]) -> Float[Array, "*batch"]:
+    """Returns the sum over the slots in at least float32: bfloat16 cannot count past 256."""
+    return jnp.sum(x, axis=-1, dtype=jnp.promote_types(x.dtype, jnp.float32))
+
+
+def _divide(total: Float[Array, "*batch dim"], divisor: Float[Array, "*batch"]) -> Float[Array, "*batch dim"]:
+    """Returns total / divisor, and zeros with a zero gradient where the divisor is 0."""
+    is_zero = (divisor == 0)[..., None]
+    return jnp.where(is_zero, 0, total / jnp.where(is_zero, 1, divisor[..., None]))
+
+
+def _reference_weights(mask: np.ndarray, weights: np.ndarray | None) -> list[float]:
+    """Returns one weight per slot in float64: 0 where masked, 1 where no weights are given."""
+    return [(1.0 if weights is None else float(weights[i])) if mask[i] else 0.0 for i in range(len(mask))]
+
+
+def _reference_sum(x: Sequence[np.ndarray], w: Sequence[float]) -> np.ndarray:
+    total = np.zeros(x[0].shape, np.float64)
+    for i, weight in enumerate(w):
+        if weight != 0:
+            total += weight * x[i].astype(np.float64)
+    return total
+
+
+class Sum(Combiner):
+    """Sum: y = Σ_i w_i x_i, with w_i = 1 where no weights are given.
+
+    With free embeddings followed by a linear map it can express all that a concatenation can:
+    W[u; v] = W_u u + W_v v. Its length grows with the number of vectors.
+    """
+
+    name = "sum"
+    formula = "y = Σ_i w_i x_i"
+    citation = "Mitchell & Lapata 2010, Composition in Distributional Models of Semantics"
+    permutation_invariant = True
+    accepts_weights = True
+
+    def combine(
+        self,
+        x: Float[Array, "*batch n dim"],
+        mask: Bool[Array, "*batch n"],
+        weights: Float[Array, "*batch n"] | None,
+    ) -> Float[Array, "*batch out"]:
+        """Adds the vectors; masked ones are zeros already."""
+        del mask
+        return _weighted_sum(x, weights)
+
+    def numpy_reference(
+        self, x: Sequence[np.ndarray], mask: np.ndarray, weights: np.ndarray | None
+    ) -> np.ndarray:
+        """Computes Σ_i w_i x_i."""
+        return _reference_sum(x, _reference_weights(mask, weights))
+
+
+class Mean(Combiner):
+    """Mean: y = Σ_i w_i x_i / Σ_i w_i. Zeros where the weights cancel (Σ_i w_i = 0)."""
+
+    name = "mean"
+    formula = "y = Σ_i w_i x_i / Σ_i w_i"
+    citation = (
+        "Iyyer et al. 2015, Deep Unordered Composition Rivals Syntactic Methods for Text Classification"
+    )
+    permutation_invariant = True
+    accepts_weights = True
+
+    def combine(
+        self,
+        x: Float[Array, "*batch n dim"],
+        mask: Bool[Array, "*batch n"],
+        weights: Float[Array, "*batch n"] | None,
+    ) -> Float[Array, "*batch out"]:
+        """Divides the sum by the number of vectors that are present, or by their weights."""
+        divisor = mask if weights is None else weights
+        return _divide(_weighted_sum(x, weights), _total(divisor))
+
+    def numpy_reference(
+        self, x: Sequence[np.ndarray], mask: np.ndarray, weights: np.ndarray | None
+    ) -> np.ndarray:
+        """Computes Σ_i w_i x_i / Σ_i w_i."""
+        w = _reference_weights(mask, weights)
+        return _reference_sum(x, w) / sum(w) if sum(w) != 0 else np.zeros(x[0].shape)
+
+
+class SqrtN(Combiner):
+    """Square-root-n: y = Σ_i w_i x_i / √(Σ_i w_i²), so that n independent vectors keep the variance of one."""
+
+    name = "sqrtn"
+    formula = "y = Σ_i w_i x_i / √(Σ_i w_i²)"
+    citation = (
+        "TensorFlow, embedding_lookup_sparse (combiner='sqrtn'); Cer et al. 2018, Universal Sentence Encoder"
+    )
+    permutation_invariant = True
+    accepts_weights = True
+
+    def combine(
+        self,
+        x: Float[Array, "*batch n dim"],
+        mask: Bool[Array, "*batch n"],
+        weights: Float[Array, "*batch n"] | None,
+    ) -> Float[Array, "*batch out"]:
+        """Divides the sum by the root of the number of vectors, or of the squared weights."""
+        squares = _total(mask if weights is None else weights**2)
+        # The root of an empty bag's 0 has an infinite slope, which no later select can undo.
+        divisor = jnp.sqrt(jnp.where(squares == 0, 1, squares))
+        return _weighted_sum(x, weights) / divisor[..., None]
+
+    def numpy_reference(
+        self, x: Sequence[np.ndarray], mask: np.ndarray, weights: np.ndarray | None
+    ) -> np.ndarray:
+        """Computes Σ_i w_i x_i / √(Σ_i w_i²)."""
+        w = _reference_weights(mask, weights)
+        length = math.sqrt(sum(weight * weight for weight in w))
+        return _reference_sum(x, w) / length if length > 0 else np.zeros(x[0].shape)
+
+
+class Max(Combiner):
+    """Maximum in each dimension: y_j = max_i x_ij over the vectors present. Ties share the gradient equally."""
+
+    name = "max"
+    formula = "y_j = max_i x_ij"
+    citation = "Collobert et al. 2011, Natural Language Processing (Almost) from Scratch"
+    permutation_invariant = True
+
+    def combine(
+        self,
+        x: Float[Array, "*batch n dim"],
+        mask: Bool[Array, "*batch n"],
+        weights: Float[Array, "*batch n"] | None,
+    ) -> Float[Array, "*batch out"]:
+        """Takes the maximum with masked slots at -inf, where they can never win."""
+        del weights
+        return jnp.max(jnp.where(mask[..., None], x, -jnp.inf), axis=-2)
+
+    def numpy_reference(
+        self, x: Sequence[np.ndarray], mask: np.ndarray, weights: np.ndarray | None
+    ) -> np.ndarray:
+        """Computes max_i x_i over the slots present."""
+        del weights
+        present = [x[i].astype(np.float64) for i in range(len(x)) if mask[i]]
+        return np.max(present, axis=0) if present else np.zeros(x[0].shape)
