@@ -1,0 +1,56 @@
+"""Models: small networks with one combiner slot each. They know combiners, not files, optimisers or seeds."""
+
+from typing import Any
+
+import jax
+from flax import nnx
+
+from .embedding import Embedding
+from .matching import Sizes, match_sizes
+from .sentiment import BagOfWords
+
+__all__ = [
+    "MODELS",
+    "BagOfWords",
+    "Embedding",
+    "Sizes",
+    "count_parameters",
+    "make_model",
+    "match_sizes",
+]
+
+
+MODELS: dict[str, type[BagOfWords]] = {"sentiment": BagOfWords}
+
+
+def make_model(
+    task: str, config: Any, spec: Any, *, sizes: Sizes | None = None, rngs: nnx.Rngs
+) -> BagOfWords:
+    """Makes the model of a task.
+
+    Args:
+      task: a key of `MODELS`.
+      config: the fields of config.model.
+      spec: what the model must know of the data (data.Spec).
+      sizes: embedding and hidden widths; by default as `config.match` asks for.
+      rngs: initialises the parameters.
+
+    Returns:
+      The model.
+
+    Raises:
+      ValueError: for an unknown task, and for whatever the combiner or the match mode refuses.
+    """
+    if task not in MODELS:
+        raise ValueError(f"unknown task {task!r}; known are {', '.join(MODELS)}")
+    cls = MODELS[task]
+    return cls(config, spec, sizes=sizes or match_sizes(cls, config, spec), rngs=rngs)
+
+
+def count_parameters(params: nnx.State) -> dict[str, int]:
+    """Counts trainable numbers, those of embedding tables apart: {"embedding", "other", "total"}."""
+    counts = {"embedding": 0, "other": 0}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        is_embedding = any(getattr(key, "key", None) == "embedding" for key in path)
+        counts["embedding" if is_embedding else "other"] += leaf.size
+    return {**counts, "total": counts["embedding"] + counts["other"]}

@@ -1,0 +1,94 @@
+"""Bag-of-words classification: embed every word, combine the vectors, dense layers, one logit per class."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from combiners import combiner_class, make_combiner
+
+from .embedding import Embedding
+from .matching import Sizes
+
+
+class BagOfWords(nnx.Module):
+    """logits = W_k relu(… relu(W_1 combine(E[words]) + b_1) …) + b_k; without hidden layers, one linear map.
+
+    In training a word is dropped from its bag with probability `word_dropout` (Iyyer et al. 2015), a hidden unit with
+    probability `dropout`, the combined vector included.
+    """
+
+    def __init__(self, config: Any, spec: Any, *, sizes: Sizes, rngs: nnx.Rngs):
+        """Builds the model.
+
+        Args:
+          config: config.model.
+          spec: data.Spec of the dataset.
+          sizes: widths of the embedding and of the hidden layers.
+          rngs: initialises the parameters.
+        """
+        dtype = _dtype(config.dtype)
+        combiner = combiner_class(config.combiner)
+        if spec.has_weights and not combiner.accepts_weights:
+            raise ValueError(
+                f"combiner {config.combiner!r} has no meaning for weights: set data.weights to ''"
+            )
+        self.embedding = Embedding(
+            num_rows=spec.vocab_size,
+            num_slots=spec.num_slots,
+            dim=sizes.dim,
+            table_per_slot=config.table_per_slot,
+            mean=combiner.embedding_mean if config.embedding_mean is None else config.embedding_mean,
+            scale=config.embedding_scale,
+            dtype=dtype,
+            rngs=rngs,
+        )
+        self.combiner = make_combiner(
+            config.combiner,
+            num_vectors=spec.num_slots,
+            dim=sizes.dim,
+            rngs=rngs,
+            **dict(config.combiner_options),
+        )
+        widths = [self.combiner.out_dim, *sizes.hidden]
+        self.hidden = nnx.List(
+            [
+                nnx.Linear(width_in, width_out, dtype=dtype, rngs=rngs)
+                for width_in, width_out in itertools.pairwise(widths)
+            ]
+        )
+        self.output = nnx.Linear(widths[-1], len(spec.classes), dtype=dtype, rngs=rngs)
+        self.word_dropout = config.word_dropout
+        self.dropout = nnx.Dropout(config.dropout)
+
+    def __call__(
+        self, inputs: Mapping[str, Array], *, rngs: nnx.Rngs | None = None
+    ) -> Float[Array, "batch classes"]:
+        """Returns the logits of a batch.
+
+        Args:
+          inputs: "tokens" int [batch, slots], 0 = padding; "weights" float [batch, slots] where words have them.
+          rngs: the stream "dropout" in training; None to evaluate.
+
+        Returns:
+          float32 [batch, classes].
+        """
+        tokens = inputs["tokens"]
+        mask = tokens != 0
+        if rngs is not None and self.word_dropout > 0:
+            mask &= jax.random.bernoulli(rngs.dropout(), 1 - self.word_dropout, mask.shape)
+        h = self.combiner(self.embedding(tokens), mask, inputs.get("weights"))
+        h = self.dropout(h, deterministic=rngs is None, rngs=rngs)
+        for layer in self.hidden:
+            h = self.dropout(nnx.relu(layer(h)), deterministic=rngs is None, rngs=rngs)
+        return self.output(h).astype(jnp.float32)
+
+
+def _dtype(name: str) -> jnp.dtype:
+    if name not in ("float32", "bfloat16"):
+        raise ValueError(f"model.dtype must be float32 or bfloat16, got {name!r}")
+    return jnp.dtype(name)
