@@ -1,0 +1,34 @@
+"""Evaluates a finished run on a split or a file: python eval.py --workdir=runs/sentiment_sum."""
+
+import pathlib
+
+from absl import flags
+
+from training import command_line, evaluate_workdir, print_evaluation
+
+WORKDIR = flags.DEFINE_string(
+    "workdir", None, "The run's folder; with --config alone, that config's default one."
+)
+SPLIT = flags.DEFINE_enum(
+    "split", "test", ["train", "validation", "test"], "Which split of the run's own data."
+)
+PREDICTIONS = flags.DEFINE_string("predictions", None, "Write one CSV row per example to this file.")
+
+
+def main() -> None:
+    """Evaluates and prints what came out."""
+    workdir, overrides = command_line.finished_run(WORKDIR.value)
+    predictions = pathlib.Path(PREDICTIONS.value) if PREDICTIONS.value else None
+    print_evaluation(
+        evaluate_workdir(
+            workdir,
+            SPLIT.value,
+            path=overrides.get("data.path_test", ""),
+            data_dir=overrides.get("data.dir", ""),
+            predictions=predictions,
+        )
+    )
+
+
+if __name__ == "__main__":
+    command_line.main(main, command_line.define_run_config)

@@ -1,0 +1,229 @@
+"""The engine: what a step, an epoch and a replica are, whatever runs beside them."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import data
+from training.engine import (
+    Batches,
+    Variables,
+    batch_at,
+    batch_indices,
+    evaluate,
+    init_state,
+    is_active,
+    replicate,
+    train_epoch,
+    train_step,
+)
+from training.network import make_network, make_program
+from training.run import device_arrays
+
+# What counts as the same parameters where XLA may order the arithmetic otherwise: float32 rounding over some twenty
+# Adam steps of size 0.01.
+ROUNDING = {"rtol": 1e-4, "atol": 1e-5}
+
+
+@pytest.fixture(scope="module")
+def engine(config):
+    """Builds the engine of the config with changes, each once: (program, train arrays, validation arrays)."""
+    dataset = data.load(config.data)
+
+    @functools.cache
+    def build(**changes):
+        changed = config.copy_and_resolve_references()
+        changed.update_from_flattened_dict(
+            {name.replace("__", "."): value for name, value in changes.items()}
+        )
+        network = make_network(changed, dataset.spec)
+        program = make_program(changed, network, dataset.spec, len(dataset.splits["train"]))
+        return program, *(device_arrays(dataset.splits[name], program) for name in ("train", "validation"))
+
+    return build
+
+
+def start(program, seeds, rates=0.01):
+    seeds = jnp.asarray(seeds, jnp.uint32)
+    return jax.vmap(functools.partial(init_state, program=program))(
+        seeds, jnp.broadcast_to(jnp.float32(rates), seeds.shape)
+    )
+
+
+@functools.cache
+def jitted(program, mode):
+    return jax.jit(replicate(functools.partial(train_epoch, program=program), mode))
+
+
+def train(program, train_arrays, validation, seeds, epochs=3, mode="map", rates=0.01):
+    run = jitted(program, mode)
+    state, history = start(program, seeds, rates), []
+    for epoch in range(epochs):
+        state, metrics = run(state, np.int32(epoch), train_arrays, validation)
+        history.append(metrics)
+    return state, history
+
+
+def assert_close(a, b, **tolerance):
+    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        np.testing.assert_allclose(x, y, **tolerance)
+
+
+def test_a_model_learns_what_is_there_to_learn(engine):
+    _, history = train(*engine(), seeds=[0, 1], epochs=8)
+    assert (history[-1]["validation"]["accuracy"] > 0.9).all()
+    assert (history[-1]["train"]["loss"] < 0.5 * history[0]["train"]["loss"]).all()
+
+
+def test_a_step_descends_the_gradient_of_the_mean_loss_over_the_examples_present(engine):
+    program, arrays, _ = engine(
+        optimizer__name="sgd", optimizer__weight_decay=0.0, model__dropout=0.0, model__word_dropout=0.0
+    )
+    state = init_state(jnp.uint32(0), jnp.float32(0.5), program)
+    rows = jnp.arange(8)
+    half = Batches(rows, jnp.asarray([1.0] * 4 + [0.0] * 4), jnp.int32(len(program.widths) - 1))
+    only = Batches(rows[:4], jnp.ones(4), half.width_index)
+    after = [
+        train_step(
+            state.params,
+            state.fixed,
+            state.opt_state,
+            batch_at(arrays, batch),
+            batch.width_index,
+            jax.random.key(0),
+            state.learning_rate,
+            program,
+        )[0]
+        for batch in (half, only)
+    ]
+    assert_close(after[0], after[1], rtol=1e-6, atol=1e-7)
+    moved = jax.tree.map(lambda new, old: float(jnp.abs(new - old).max()), after[0], state.params)
+    assert all(distance > 0 for distance in jax.tree.leaves(moved))
+
+
+def test_replicas_side_by_side_and_one_after_the_other_agree(engine):
+    built = engine()
+    by_map, by_vmap, by_auto = (
+        train(*built, seeds=[0, 1, 2], mode=mode)[0] for mode in ("map", "vmap", "auto")
+    )
+    assert_close(by_map, by_auto, rtol=0, atol=0)  # on a CPU auto is map
+    assert_close(by_map.params, by_vmap.params, **ROUNDING)
+    assert_close(by_map.best_epoch, by_vmap.best_epoch, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("mode", ["map", "vmap"])
+def test_a_replica_comes_to_the_same_parameters_alone_and_in_company(engine, mode):
+    built = engine()
+    together, _ = train(*built, seeds=[0, 1, 2, 3, 4], mode=mode)
+    alone, _ = train(*built, seeds=[3], mode=mode)
+    third = jax.tree.map(lambda leaf: leaf[3:4], together)
+    assert_close(third.params, alone.params, **ROUNDING)
+    assert_close(third.best_params, alone.best_params, **ROUNDING)
+    others = jax.tree.map(lambda leaf: leaf[2:3], together)
+    with pytest.raises(AssertionError):  # the tolerance tells seeds apart
+        assert_close(others.params, alone.params, **ROUNDING)
+
+
+def test_each_replica_may_have_its_own_learning_rate(engine):
+    built = engine()
+    together, _ = train(*built, seeds=[0, 0], rates=[0.01, 0.03])
+    alone, _ = train(*built, seeds=[0], rates=0.03)
+    assert_close(jax.tree.map(lambda leaf: leaf[1:], together).params, alone.params, **ROUNDING)
+
+
+def test_the_best_epochs_parameters_are_kept(engine):
+    program, arrays, validation = engine(train__monitor="loss")
+    state, history = train(program, arrays, validation, seeds=[0, 1], epochs=6, rates=0.3)
+    losses = np.stack([epoch["validation"]["loss"] for epoch in history])
+    np.testing.assert_array_equal(state.best_epoch, 1 + losses.argmin(axis=0))
+    assert (losses.argmin(axis=0) < 5).any(), "the test needs a seed whose best epoch is not its last"
+    for replica in range(2):
+        best = jax.tree.map(lambda leaf, r=replica: leaf[r], Variables(state.best_params, state.fixed))
+        np.testing.assert_allclose(
+            evaluate(best, validation, program)["loss"], losses[:, replica].min(), rtol=1e-5
+        )
+
+
+def test_a_replica_without_patience_left_rests_and_the_others_go_on(engine):
+    program, arrays, validation = engine(train__monitor="loss", train__patience=1)
+    state, history = train(program, arrays, validation, seeds=[0, 1], epochs=6, rates=[2.0, 0.001])
+    stopped_after = int(state.epoch[0])
+    assert stopped_after < 6
+    assert int(state.epoch[1]) == 6
+    assert np.isnan(history[-1]["validation"]["loss"][0])
+    np.testing.assert_array_equal(is_active(state, program), [False, True])
+    until_then, _ = train(program, arrays, validation, seeds=[0, 1], epochs=stopped_after, rates=[2.0, 0.001])
+    first = [jax.tree.map(lambda leaf: leaf[0], s) for s in (state, until_then)]
+    assert_close(first[0], first[1], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("mode", ["map", "vmap"])
+def test_a_diverging_replica_is_named_by_its_step_and_harms_no_other(engine, mode):
+    program, arrays, validation = engine(optimizer__name="sgd")
+    state, _ = train(program, arrays, validation, seeds=[0, 1], rates=[jnp.inf, 0.01], mode=mode)
+    alone, _ = train(program, arrays, validation, seeds=[1], rates=0.01, mode=mode)
+    np.testing.assert_array_equal(
+        state.diverged_step, [1, -1]
+    )  # the first step's loss is still that of the start
+    assert int(state.epoch[0]) == 1, "it rests from then on"
+    assert np.isfinite(jax.tree.leaves(jax.tree.map(lambda x: x.sum(), state.best_params))).all()
+    assert_close(jax.tree.map(lambda leaf: leaf[1:], state).params, alone.params, **ROUNDING)
+
+
+def test_trimming_batches_to_their_length_changes_nothing_but_the_order_of_examples(engine):
+    whole, whole_arrays, _ = engine(train__length_buckets=1)
+    trimmed, arrays, _ = engine(train__length_buckets=3)
+    assert len(whole.widths) == 1
+    assert len(trimmed.widths) > 1
+    state = init_state(jnp.uint32(0), jnp.float32(0.01), whole)
+    variables = Variables(state.params, state.fixed)
+    expected = evaluate(variables, whole_arrays, whole)
+    assert_close(evaluate(variables, arrays, trimmed), expected, rtol=1e-5)
+
+
+def test_no_example_is_trimmed_short(engine):
+    program, arrays, _ = engine(train__length_buckets=3)
+    batches = batch_indices(jnp.arange(len(arrays["targets"])), arrays["bucket"], program.batch_size)
+    lengths = np.count_nonzero(arrays["tokens"], axis=1)
+    for rows, present, width_index in zip(*batches, strict=True):
+        longest = lengths[np.asarray(rows)[np.asarray(present) > 0]].max()
+        assert longest <= program.widths[width_index]
+    assert len(set(np.asarray(batches.width_index).tolist())) > 1
+
+
+@given(
+    buckets=st.lists(st.integers(0, 2), min_size=1, max_size=40),
+    batch_size=st.integers(1, 16),
+    seed=st.integers(0, 2**31),
+)
+def test_batches_hold_every_example_once_and_need_the_same_widths_in_any_order(buckets, batch_size, seed):
+    bucket = jnp.asarray(buckets, jnp.int32)
+    order = np.random.default_rng(seed).permutation(len(buckets))
+    batches = batch_indices(jnp.asarray(order), bucket, batch_size)
+    rows = np.asarray(batches.rows)[np.asarray(batches.present) > 0]
+    assert sorted(rows.tolist()) == list(range(len(buckets)))
+    in_order = batch_indices(jnp.arange(len(buckets)), bucket, batch_size)
+    np.testing.assert_array_equal(batches.width_index, in_order.width_index)
+    for b in range(3):  # within a bucket the order is kept
+        assert [r for r in rows if buckets[r] == b] == [r for r in order if buckets[r] == b]
+
+
+def test_every_epoch_has_an_order_of_its_own_and_each_seed_too(engine):
+    program, arrays, validation = engine()
+    # With a learning rate of zero the parameters stay, so the training loss differs by dropout alone, which is drawn
+    # anew for every epoch.
+    _, history = train(program, arrays, validation, seeds=[0, 1], rates=0.0)
+    losses = np.stack([epoch["train"]["loss"] for epoch in history])
+    assert len(np.unique(losses)) == losses.size
+    validation_losses = np.stack([epoch["validation"]["loss"] for epoch in history])
+    assert len(np.unique(validation_losses[:, 0])) == 1, "nothing is random in evaluation"
+
+
+def test_an_unknown_way_to_run_replicas_is_refused():
+    with pytest.raises(ValueError, match="auto, map or vmap, got 'pmap'"):
+        replicate(train_epoch, "pmap")

@@ -1,0 +1,19 @@
+"""Trains one configuration on all its seeds: python train.py --config=configs/sentiment_sum.py."""
+
+import pathlib
+
+from absl import flags
+
+from training import command_line, print_summary, run
+
+WORKDIR = flags.DEFINE_string("workdir", None, "Where the run's files go; by default runs/<config name>.")
+
+
+def main() -> None:
+    """Trains and prints what came out."""
+    workdir = pathlib.Path(WORKDIR.value) if WORKDIR.value else command_line.default_workdir()
+    print_summary(run(command_line.config(), workdir), workdir)
+
+
+if __name__ == "__main__":
+    command_line.main(main, command_line.define_config_file)

@@ -1,0 +1,100 @@
+"""Evaluates a finished run on a split of its data or on a file, and writes predictions."""
+
+import csv
+import io
+import pathlib
+from typing import Any
+
+import numpy as np
+
+import data
+
+from . import workdir as files
+from .objectives import probabilities
+from .results import summarise
+from .run import use_compilation_cache
+from .trained import TrainedRun, load
+
+
+def evaluate_workdir(
+    workdir: pathlib.Path,
+    split: str = "test",
+    *,
+    path: str = "",
+    data_dir: str = "",
+    predictions: pathlib.Path | None = None,
+) -> dict[str, Any]:
+    """Evaluates every seed of a finished run.
+
+    Args:
+      workdir: of the run.
+      split: 'train', 'validation' or 'test' of the run's own data.
+      path: a file of the user's to evaluate on instead; without labels only predictions come of it.
+      data_dir: where prepared datasets live, if not where they were when the run was trained.
+      predictions: where to write one CSV row per example: id, label, and for every class the probability by each
+        seed and their mean.
+
+    Returns:
+      {"combiner", "source", "split", "seeds", "metrics", "files"}; "metrics" as in results.json, and empty without
+      labels. All but "files" is also written to WORKDIR/eval_<split>.json ("file" for a file).
+
+    Raises:
+      ValueError: for a workdir without a finished run, an unknown split, data that has changed since training, or
+        neither labels nor a predictions file.
+    """
+    trained = load(workdir)
+    if data_dir:
+        trained.config.data.dir = data_dir
+    use_compilation_cache(trained.config.engine.compilation_cache)
+    if path:
+        split = "file"
+        examples, source = data.read_split(path, trained.preprocessor), path
+    else:
+        examples, source = _own_split(trained, workdir, split), f"{trained.config.data.name}, {split} split"
+    if examples.targets is None and predictions is None:
+        raise ValueError(
+            f"{path} has no labels to evaluate on; --predictions=out.csv writes predictions for it"
+        )
+
+    evaluation = {
+        "combiner": trained.config.model.combiner,
+        "source": source,
+        "split": split,
+        "seeds": list(trained.seeds),
+        "metrics": {} if examples.targets is None else summarise(trained, examples),
+    }
+    written = [workdir / f"eval_{split}.json"]
+    files.write_json(written[0], evaluation)
+    if predictions is not None:
+        files.write_text(predictions, _predictions_csv(trained, examples))
+        written.append(predictions)
+    return {**evaluation, "files": [str(path) for path in written]}
+
+
+def _own_split(trained: TrainedRun, workdir: pathlib.Path, split: str) -> data.Split:
+    dataset = data.load(trained.config.data)
+    if split not in dataset.splits:
+        raise ValueError(f"unknown split {split!r}; known are {', '.join(dataset.splits)}")
+    now, then = dataset.preprocessor, trained.preprocessor
+    if now.spec != then.spec or now.tokenizer.get_vocab() != then.tokenizer.get_vocab():
+        raise ValueError(f"the data of {dataset.name} has changed since {workdir} was trained on it")
+    return dataset.splits[split]
+
+
+def _predictions_csv(trained: TrainedRun, split: data.Split) -> str:
+    classes = trained.preprocessor.spec.classes
+    by_seed = np.asarray(probabilities(trained.outputs(split)), np.float64)
+    mean = by_seed.mean(axis=0)
+    header = ["id", "label"]
+    for name in classes:
+        header += [f"p_{name}_seed_{seed}" for seed in trained.seeds] + [f"p_{name}_mean"]
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([*header, "prediction"])
+    for row in range(len(split)):
+        label = "" if split.targets is None else classes[split.targets[row]]
+        values: list[str] = [split.ids[row], label]
+        for index in range(len(classes)):
+            values += [f"{p:.6g}" for p in by_seed[:, row, index]] + [f"{mean[row, index]:.6g}"]
+        writer.writerow([*values, classes[mean[row].argmax()]])
+    return file.getvalue()

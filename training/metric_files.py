@@ -1,0 +1,61 @@
+"""Metrics as they come: JSON lines for programs, TensorBoard events for eyes."""
+
+import json
+import math
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorboardX
+
+from .workdir import write_text
+
+
+class MetricFiles:
+    """WORKDIR/metrics.jsonl and WORKDIR/events…; use as a context manager.
+
+    One line is one object: {"step", "epoch", "split", metric: [one value per seed], …}; a value that is not finite is
+    null. Lines and events after `epoch` are dropped when a run is resumed there, so that the file of an interrupted
+    run equals that of an undisturbed one.
+    """
+
+    def __init__(self, workdir: pathlib.Path, seeds: Sequence[int], epoch: int):
+        self._path = workdir / "metrics.jsonl"
+        self._seeds = seeds
+        kept = self._path.read_text("utf-8").splitlines() if self._path.exists() else []
+        kept = [line for line in kept if _epoch_of(line) <= epoch]
+        write_text(self._path, "".join(f"{line}\n" for line in kept))
+        self._file = self._path.open("a", encoding="utf-8")
+        last_step = json.loads(kept[-1])["step"] if kept else -1
+        # TensorBoard hides what an interrupted run wrote beyond purge_step.
+        self._writer = tensorboardX.SummaryWriter(str(workdir), purge_step=last_step + 1)
+
+    def __enter__(self) -> "MetricFiles":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._writer.close()
+
+    def write(self, *, step: int, epoch: int, split: str, metrics: Mapping[str, np.ndarray]) -> None:
+        """Appends the metrics of one split after one epoch; each is an array with one value per seed."""
+        values = {
+            name: [float(v) if math.isfinite(v) else None for v in array] for name, array in metrics.items()
+        }
+        line = json.dumps({"step": step, "epoch": epoch, "split": split, **values}, allow_nan=False)
+        self._file.write(line + "\n")
+        self._file.flush()
+        for name, array in metrics.items():
+            running = {seed: float(v) for seed, v in zip(self._seeds, array, strict=True) if math.isfinite(v)}
+            for seed, value in running.items():
+                self._writer.add_scalar(f"{name}/{split}/seed_{seed}", value, step)
+            if len(running) == len(self._seeds):  # a mean over fewer seeds is another quantity
+                self._writer.add_scalar(f"{name}/{split}/mean", float(np.mean(array)), step)
+
+
+def _epoch_of(line: str) -> float:
+    """Returns the epoch of a line; infinity for one that a kill cut short, so that it is dropped."""
+    try:
+        return json.loads(line)["epoch"]
+    except json.JSONDecodeError:
+        return math.inf

@@ -1,0 +1,53 @@
+"""From a config and the shape of the data to what the engine compiles."""
+
+from typing import Any
+
+from flax import nnx
+
+import models
+from data import Spec
+
+from .engine import Network, Program, Variables
+from .objectives import HIGHER_IS_BETTER
+from .optimizers import make_optimizer
+
+
+def make_network(config: Any, spec: Spec) -> Network:
+    """Returns the model of a config without its arrays; raises ValueError for what model or combiner refuse."""
+    sizes = models.match_sizes(models.MODELS[config.task], config.model, spec)
+
+    def make(rngs: nnx.Rngs) -> nnx.Module:
+        return models.make_model(config.task, config.model, spec, sizes=sizes, rngs=rngs)
+
+    def init(rngs: nnx.Rngs) -> Variables:
+        _, params, fixed = nnx.split(make(rngs), nnx.Param, ...)
+        return Variables(params, fixed)
+
+    abstract = nnx.eval_shape(lambda: make(nnx.Rngs(0)))
+    graphdef, _, _ = nnx.split(abstract, nnx.Param, ...)
+    return Network(graphdef, init, abstract.combiner.out_dim, abstract.combiner.variable_length)
+
+
+def make_program(config: Any, network: Network, spec: Spec, num_examples: int) -> Program:
+    """Returns all that is fixed when training is compiled; raises ValueError for a setting that cannot be."""
+    if config.train.monitor not in HIGHER_IS_BETTER:
+        raise ValueError(
+            f"train.monitor must be one of {', '.join(HIGHER_IS_BETTER)}, got {config.train.monitor!r}"
+        )
+    for field in ("epochs", "batch_size", "patience", "length_buckets"):
+        if config.train[field] < 1:
+            raise ValueError(f"train.{field} must be at least 1, got {config.train[field]}")
+    steps_per_epoch = -(-num_examples // config.train.batch_size)
+    return Program(
+        network=network,
+        optimizer=make_optimizer(config.optimizer, config.train.epochs * steps_per_epoch),
+        batch_size=config.train.batch_size,
+        monitor=config.train.monitor,
+        patience=config.train.patience,
+        widths=_bucket_widths(spec.num_slots, config.train.length_buckets if network.variable_length else 1),
+    )
+
+
+def _bucket_widths(longest: int, num_buckets: int) -> tuple[int, ...]:
+    """Returns the widths of length buckets: the longest example, its half, its quarter, …, but at least 8."""
+    return tuple(sorted({max(-(-longest // 2**k), min(8, longest)) for k in range(num_buckets)}))

@@ -1,0 +1,99 @@
+"""Optimisers and learning-rate schedules by optax's names."""
+
+import difflib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import optax
+from jaxtyping import Array, Float
+
+# Names of optax functions that make an optimiser from a learning rate.
+OPTIMIZERS = (
+    "adabelief",
+    "adadelta",
+    "adagrad",
+    "adam",
+    "adamax",
+    "adamw",
+    "lamb",
+    "lion",
+    "nadam",
+    "radam",
+    "rmsprop",
+    "sgd",
+    "sm3",
+    "yogi",
+)
+SCHEDULES = ("constant", "cosine", "linear")
+
+LearningRate = float | Float[Array, ""]
+
+
+def make_optimizer(config: Any, total_steps: int) -> Callable[[LearningRate], optax.GradientTransformation]:
+    """Returns a function from a peak learning rate to an optimiser.
+
+    The learning rate may be a traced scalar, so that replicas of one compiled program can each have their own.
+
+    Args:
+      config: config.optimizer: name, schedule, warmup_fraction, weight_decay, clip_norm, options. Weight decay goes to
+        the optimiser where it has one of its own (adamw: decoupled), and is added to the gradient otherwise (L2). It
+        spares vectors (biases, a learned query).
+      total_steps: of the whole training, which the schedule spans.
+
+    Raises:
+      ValueError: for a name or option that does not exist, with the nearest one.
+    """
+    _check_name("optimizer.name", config.name, OPTIMIZERS)
+    _check_name("optimizer.schedule", config.schedule, SCHEDULES)
+    build = getattr(optax, config.name)
+    known = inspect.signature(build).parameters
+    options = dict(config.options)
+    for option in options:
+        _check_name(f"optimizer.options of {config.name}", option, [p for p in known if p != "learning_rate"])
+    before = []
+    if config.clip_norm is not None:
+        before.append(optax.clip_by_global_norm(config.clip_norm))
+    if "weight_decay" in known:
+        options.setdefault("weight_decay", config.weight_decay)
+        if "mask" in known:
+            options.setdefault("mask", _is_matrix)
+    elif config.weight_decay:
+        before.append(optax.add_decayed_weights(config.weight_decay, mask=_is_matrix))
+    shape = _schedule(config.schedule, total_steps, config.warmup_fraction)
+
+    def optimizer(learning_rate: LearningRate) -> optax.GradientTransformation:
+        update = build(learning_rate=lambda step: learning_rate * shape(step), **options)
+        return optax.chain(*before, update)
+
+    return optimizer
+
+
+def _is_matrix(params: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf.ndim >= 2, params)
+
+
+def _schedule(name: str, total_steps: int, warmup_fraction: float) -> optax.Schedule:
+    """Returns step -> factor in [0, 1]: a linear warm-up, then constant or falling to zero at the last step."""
+    if not 0 <= warmup_fraction < 1:
+        raise ValueError(f"optimizer.warmup_fraction must lie in [0, 1), got {warmup_fraction}")
+    warmup = int(warmup_fraction * total_steps)
+    rest = max(1, total_steps - warmup)
+    after = {
+        "constant": optax.constant_schedule(1.0),
+        "cosine": optax.cosine_decay_schedule(1.0, rest),
+        "linear": optax.linear_schedule(1.0, 0.0, rest),
+    }[name]
+    if warmup == 0:
+        return after
+    # The first step already moves: (step + 1) / warmup.
+    rise = optax.linear_schedule(1.0 / warmup, 1.0, max(1, warmup - 1))
+    return optax.join_schedules([rise, after], [warmup])
+
+
+def _check_name(what: str, name: str, known: Any) -> None:
+    if name not in known:
+        matches = difflib.get_close_matches(name, list(known), n=1)
+        nearest = f" (did you mean {matches[0]!r}?)" if matches else ""
+        raise ValueError(f"unknown {what} {name!r}{nearest}; known are {', '.join(known)}")

@@ -1,0 +1,70 @@
+"""results.json: what one run found, in the form that all reports read."""
+
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import flax
+import jax
+import numpy as np
+
+import data
+import models
+
+from .engine import TrainState
+from .statistics import over_seeds
+from .trained import TrainedRun
+
+
+def make_results(
+    config: Any, dataset: data.Dataset, trained: TrainedRun, state: TrainState, timing: Mapping[str, float]
+) -> dict[str, Any]:
+    """Measures a trained run on validation and test and gathers all that is known of it.
+
+    Args:
+      config: of the run.
+      dataset: its data.
+      trained: the best parameters of every seed.
+      state: of every seed at the end of training, on the host.
+      timing: compile_seconds and train_seconds.
+
+    Returns:
+      The content of results.json. A seed that diverged has null for its metrics.
+    """
+    diverged = {
+        seed: int(step) for seed, step in zip(config.seeds, state.diverged_step, strict=True) if step >= 0
+    }
+    metrics = {
+        split: summarise(trained, dataset.splits[split], failed=set(diverged))
+        for split in ("validation", "test")
+    }
+    one_seed = jax.tree.map(lambda leaf: leaf[0], state.params)
+    examples = int(np.sum(state.epoch)) * len(dataset.splits["train"])
+    return {
+        "task": config.task,
+        "combiner": config.model.combiner,
+        "dataset": dataset.name,
+        "match": config.model.match,
+        "seeds": list(config.seeds),
+        "metrics": {"test": metrics["test"], "validation": metrics["validation"]},
+        "num_params": models.count_parameters(one_seed),
+        "combined_width": trained.combined_width,
+        "timing": {**timing, "examples_per_second": examples / timing["train_seconds"]},
+        "num_examples": {name: len(split) for name, split in dataset.splits.items()},
+        "best_epoch": np.asarray(state.best_epoch).tolist(),
+        "epochs": np.asarray(state.epoch).tolist(),
+        "diverged": diverged,
+        "config": config.to_dict(),
+        "versions": {"python": platform.python_version(), "jax": jax.__version__, "flax": flax.__version__},
+        "device": jax.devices()[0].device_kind,
+    }
+
+
+def summarise(
+    trained: TrainedRun, split: data.Split, failed: set[int] = frozenset()
+) -> dict[str, dict[str, Any]]:
+    """Returns {metric: {"per_seed", "mean", "ci95"}} of a labelled split; null for the seeds that failed."""
+    return {
+        name: over_seeds([None if s in failed else v for s, v in zip(trained.seeds, values, strict=True)])
+        for name, values in trained.metrics(split).items()
+    }

@@ -1,0 +1,186 @@
+"""One run from config to results.json: load, compile, train every seed, keep the best epoch, test once."""
+
+import contextlib
+import functools
+import pathlib
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import platformdirs
+
+import data
+
+from . import workdir as files
+from .checkpoints import ResumeCheckpoints, save_best
+from .engine import Arrays, Program, TrainState, Variables, init_state, is_active, replicate, train_epoch
+from .metric_files import MetricFiles
+from .network import make_network, make_program
+from .progress import EpochProgress
+from .references import text_references
+from .results import make_results
+from .trained import TrainedRun
+
+
+class DivergedError(ArithmeticError):
+    """A loss stopped being a finite number."""
+
+
+def run(config: Any, workdir: pathlib.Path) -> dict[str, Any]:
+    """Trains every seed of a configuration and tests the best epoch of each, once.
+
+    A run that was interrupted goes on from its newest checkpoint and comes to the same result, bit for bit, as an
+    undisturbed one. A finished run is not repeated: its results are returned.
+
+    Args:
+      config: the whole configuration, as configs/sentiment.py describes it.
+      workdir: where the files of the run go.
+
+    Returns:
+      What results.json holds.
+
+    Raises:
+      ValueError: for a setting or data that cannot be, a workdir of another config, or one in use.
+      DivergedError: if a loss is not finite and train.on_divergence is 'stop'.
+      KeyboardInterrupt: after SIGINT or SIGTERM, once the epoch under way is saved.
+    """
+    _check(config)
+    use_compilation_cache(config.engine.compilation_cache)
+    with files.open_workdir(workdir, config.to_dict()):
+        if (workdir / files.RESULTS_FILE).exists():
+            return files.read_json(workdir / files.RESULTS_FILE)
+        dataset = data.load(config.data)
+        network = make_network(config, dataset.spec)
+        program = make_program(config, network, dataset.spec, len(dataset.splits["train"]))
+        dataset.preprocessor.save(workdir / files.PREPROCESSOR_FILE)
+
+        with ResumeCheckpoints(workdir) as checkpoints:
+            state, timing = _train(config, program, dataset, workdir, checkpoints)
+            best = Variables(state.best_params, state.fixed)
+            save_best(workdir, best)
+            trained = TrainedRun(config, network, best, dataset.preprocessor)
+            results = make_results(config, dataset, trained, jax.device_get(state), timing)
+            results["references"] = text_references(dataset)
+            files.write_json(workdir / files.RESULTS_FILE, results)
+            checkpoints.delete()
+    return results
+
+
+def use_compilation_cache(folder: str) -> None:
+    """Keeps compiled programs between runs: in a folder, the per-user cache folder ('') or nowhere ('off')."""
+    if folder == "off":
+        jax.config.update("jax_enable_compilation_cache", False)
+        return
+    folder = folder or str(pathlib.Path(platformdirs.user_cache_dir("combiner-ablations")) / "compiled")
+    jax.config.update("jax_compilation_cache_dir", folder)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def _check(config: Any) -> None:
+    if not config.seeds or len(set(config.seeds)) < len(config.seeds) or min(config.seeds) < 0:
+        raise ValueError(f"seeds must be different non-negative integers, got {tuple(config.seeds)}")
+    if config.train.on_divergence not in ("stop", "freeze"):
+        raise ValueError(f"train.on_divergence must be stop or freeze, got {config.train.on_divergence!r}")
+
+
+def _train(
+    config: Any,
+    program: Program,
+    dataset: data.Dataset,
+    workdir: pathlib.Path,
+    checkpoints: ResumeCheckpoints,
+) -> tuple[TrainState, dict[str, float]]:
+    """Trains until every replica is done; returns their state and the seconds it took."""
+    train, validation = (device_arrays(dataset.splits[name], program) for name in ("train", "validation"))
+    start = jax.vmap(functools.partial(init_state, program=program))
+    seeds = jnp.asarray(config.seeds, jnp.uint32)
+    rates = jnp.full(len(config.seeds), config.optimizer.learning_rate, jnp.float32)
+    abstract = jax.eval_shape(start, seeds, rates)
+
+    began = time.perf_counter()
+    epoch_of_all = replicate(functools.partial(train_epoch, program=program), config.engine.replicas)
+    compiled = (
+        jax.jit(epoch_of_all, donate_argnums=0).lower(abstract, np.int32(0), train, validation).compile()
+    )
+    timing = {"compile_seconds": time.perf_counter() - began, "train_seconds": 0.0}
+
+    restored = checkpoints.restore(abstract)
+    if restored is None:
+        state = jax.jit(start)(seeds, rates)
+    else:
+        state, timing["train_seconds"] = restored[0], restored[1]["train_seconds"]
+
+    epoch = int(state.epoch.max())
+    saved_at, saved_epoch = time.perf_counter(), epoch
+    with (
+        MetricFiles(workdir, config.seeds, epoch) as metric_files,
+        EpochProgress(config, epoch) as progress,
+        _stop_signals() as stop,
+    ):
+        while epoch < config.train.epochs and bool(is_active(state, program).any()):
+            began = time.perf_counter()
+            state, metrics = compiled(state, np.int32(epoch), train, validation)
+            metrics = jax.device_get(metrics)
+            timing["train_seconds"] += time.perf_counter() - began
+            epoch += 1
+            for split, values in metrics.items():
+                metric_files.write(step=int(state.step.max()), epoch=epoch, split=split, metrics=values)
+            progress.advance(epoch, metrics["validation"])
+            if config.train.on_divergence == "stop":
+                _raise_if_diverged(config, state)
+            is_due = time.perf_counter() - saved_at >= config.train.checkpoint_seconds
+            if is_due or (stop.requested and epoch > saved_epoch):
+                checkpoints.save(epoch, state, {"train_seconds": timing["train_seconds"]})
+                saved_at, saved_epoch = time.perf_counter(), epoch
+            if stop.requested:
+                raise KeyboardInterrupt(f"stopped after epoch {epoch}; the same command goes on from there")
+    return state, timing
+
+
+def device_arrays(split: data.Split, program: Program) -> Arrays:
+    """Puts a split into device memory, with the length bucket of every example."""
+    lengths = np.count_nonzero(split.inputs["tokens"], axis=1)
+    bucket = np.searchsorted(program.widths, lengths).astype(np.int32)
+    arrays = {**split.inputs, "targets": split.targets, "bucket": bucket}
+    return {name: jax.device_put(array) for name, array in arrays.items()}
+
+
+def _raise_if_diverged(config: Any, state: TrainState) -> None:
+    steps = np.asarray(state.diverged_step)
+    for seed, step in zip(config.seeds, steps, strict=True):
+        if step >= 0:
+            raise DivergedError(
+                f"seed {seed} diverged at step {step}: the loss is not finite. A lower optimizer.learning_rate "
+                f"(now {config.optimizer.learning_rate}) or optimizer.clip_norm=1.0 may help"
+            )
+
+
+class _StopRequest:
+    requested = False
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[_StopRequest]:
+    """Turns the first SIGINT or SIGTERM into a request to stop after the epoch; the second acts at once."""
+    stop = _StopRequest()
+    previous: dict[int, Any] = {}
+
+    def handle(number: int, frame: Any) -> None:
+        del frame
+        stop.requested = True
+        signal.signal(number, previous[number])
+
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            previous[number] = signal.signal(number, handle)
+    except ValueError:  # not the main thread: signals are not ours to catch
+        pass
+    try:
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,114 @@
+"""A trained run: the best parameters of every seed, ready to predict and to be measured."""
+
+import functools
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import ml_collections
+import numpy as np
+from flax import nnx
+
+import data
+
+from . import workdir as files
+from .checkpoints import restore_best
+from .engine import Network, Variables, predict_batch, replicate
+from .network import make_network
+from .objectives import classification_metrics, probabilities
+
+BATCH = 256  # examples per call; the same always, so that one compiled program serves every split
+
+
+class TrainedRun:
+    """Predicts with every seed of a run.
+
+    Attributes:
+      config: of the run.
+      preprocessor: turns raw rows into what the model reads.
+      seeds: in the order of the leading axis of the outputs.
+      combined_width: the width of the vector that the combiner makes.
+    """
+
+    def __init__(
+        self,
+        config: Any,
+        network: Network,
+        variables: Variables,
+        preprocessor: data.TextPreprocessor,
+    ):
+        self.config = config
+        self.preprocessor = preprocessor
+        self.seeds = tuple(config.seeds)
+        self.combined_width = network.combined_width
+        self._variables = variables
+        predict = functools.partial(predict_batch, network=network)
+        self._predict = jax.jit(replicate(predict, config.engine.replicas))
+
+    def outputs(self, split: data.Split) -> np.ndarray:
+        """Returns the model's outputs, float32 [seeds, examples, classes]."""
+        batches = []
+        for start in range(0, len(split), BATCH):
+            rows = {name: array[start : start + BATCH] for name, array in split.inputs.items()}
+            count = len(next(iter(rows.values())))
+            padded = {
+                name: np.pad(array, [(0, BATCH - count)] + [(0, 0)] * (array.ndim - 1))
+                for name, array in rows.items()
+            }
+            batches.append(np.asarray(self._predict(self._variables, padded))[:, :count])
+        if not batches:
+            return np.zeros((len(self.seeds), 0, len(self.preprocessor.spec.classes)), np.float32)
+        return np.concatenate(batches, axis=1)
+
+    def metrics(self, split: data.Split) -> dict[str, list[float]]:
+        """Returns every metric of a labelled split, one value per seed."""
+        outputs = self.outputs(split)
+        targets = np.broadcast_to(split.targets, outputs.shape[:2])
+        per_example = classification_metrics(outputs, targets)
+        return {
+            name: np.asarray(v, np.float64).mean(axis=1).tolist() for name, v in sorted(per_example.items())
+        }
+
+    def predict(self, rows: Sequence[str | Mapping[str, Any]], *, per_seed: bool = False) -> np.ndarray:
+        """Predicts class probabilities for new examples.
+
+        Args:
+          rows: texts, or mappings with the columns that the run was trained on; labels are not needed.
+          per_seed: whether to keep the seeds apart.
+
+        Returns:
+          [rows, classes], the mean over seeds; with per_seed [seeds, rows, classes]. Classes are in the order of
+          `self.preprocessor.spec.classes`.
+        """
+        by_seed = np.asarray(probabilities(self.outputs(self.preprocessor.encode(rows))))
+        return by_seed if per_seed else by_seed.mean(axis=0)
+
+
+def load(workdir: str | pathlib.Path) -> TrainedRun:
+    """Restores a finished run from its workdir alone; no dataset is needed.
+
+    Raises:
+      ValueError: if there is no finished run.
+    """
+    workdir = pathlib.Path(workdir)
+    missing = [
+        name
+        for name in (files.CONFIG_FILE, files.PREPROCESSOR_FILE, files.RESULTS_FILE, "checkpoints/best")
+        if not (workdir / name).exists()
+    ]
+    if missing:
+        raise ValueError(
+            f"workdir {workdir} holds no finished run ({', '.join(missing)} missing): train it with train.py first"
+        )
+    config = ml_collections.ConfigDict(files.read_json(workdir / files.CONFIG_FILE))
+    preprocessor = data.load_preprocessor(workdir / files.PREPROCESSOR_FILE)
+    network = make_network(config, preprocessor.spec)
+    variables = restore_best(workdir, abstract_variables(network, len(config.seeds)))
+    return TrainedRun(config, network, variables, preprocessor)
+
+
+def abstract_variables(network: Network, num_seeds: int) -> Variables:
+    """Returns the shapes of a network's variables with a leading seed axis."""
+    one = jax.eval_shape(lambda: network.init(nnx.Rngs(0)))
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct((num_seeds, *x.shape), x.dtype), one)
