@@ -87,6 +87,10 @@ def combiner_class(name: str) -> type[Combiner]:
         )
     if not (inspect.isclass(cls) and issubclass(cls, Combiner)):
         raise ValueError(f"combiner {name!r}: {class_name} must be a subclass of combiners.Combiner")
+    if inspect.isabstract(cls):
+        raise ValueError(
+            f"combiner {name!r}: {class_name} must define {', '.join(sorted(cls.__abstractmethods__))}"
+        )
     undeclared = [fact for fact in _DECLARED if not hasattr(cls, fact)]
     if undeclared:
         raise ValueError(f"combiner {name!r}: {class_name} must declare {', '.join(undeclared)}")

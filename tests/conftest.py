@@ -1,4 +1,4 @@
-"""Settings shared by the whole suite: the CPU, a fixed Hypothesis profile, no deadline that a busy machine could miss."""
+"""Settings shared by the whole suite: the CPU, cheap compilation, a fixed Hypothesis profile without deadlines."""
 
 import os
 
