@@ -1,4 +1,12 @@
-"""Evaluates a finished run on a split or a file: python eval.py --workdir=runs/sentiment_sum."""
+"""Evaluates a finished run on a split of its data, or on a file of yours.
+
+  python eval.py --workdir=runs/sentiment_sum
+  python eval.py --workdir=runs/sentiment_sum --split=validation --predictions=out.csv
+  python eval.py --workdir=runs/sentiment_sum --config.data.path_test=new_reviews.csv --predictions=out.csv
+  python eval.py --config=configs/sentiment_sum.py
+
+A file without labels gives predictions only.
+"""
 
 import pathlib
 

@@ -1,4 +1,12 @@
-"""Trains one configuration on all its seeds: python train.py --config=configs/sentiment_sum.py."""
+"""Trains one configuration on all its seeds.
+
+  python train.py --config=configs/sentiment_sum.py
+  python train.py --config=configs/sentiment.py:combiner=mean,smoke
+  python train.py --config=configs/sentiment_sum.py --config.data.path=my.csv --config.optimizer.learning_rate=3e-3
+
+Every field of a config can be overridden as --config.field=value; configs/sentiment.py says what they are. An
+interrupted run goes on where it was when the same command is given again.
+"""
 
 import pathlib
 

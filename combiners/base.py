@@ -188,6 +188,8 @@ class Combiner(nnx.Module, abc.ABC):
                     f"combiner {self.name!r} expects x[{i}] of shape {expected}, got {part.shape}"
                 )
             _check_floating(f"x[{i}]", part)
+            if part.dtype != parts[0].dtype:
+                raise ValueError(f"x must have one dtype: x[0] has {parts[0].dtype}, x[{i}] has {part.dtype}")
         return parts
 
     def _check_number(self, n: int) -> None:

@@ -52,7 +52,7 @@ def main(run: Callable[[], None], define_config: Callable[[Sequence[str]], Any])
         except KeyboardInterrupt as interrupt:
             print(f"\n{interrupt or 'interrupted'}", file=sys.stderr)
             sys.exit(130)
-        except (ValueError, OSError, ArithmeticError) as error:
+        except (ValueError, OSError, ArithmeticError, ImportError) as error:
             _fail(error, code=1)
 
     app.run(guarded, flags_parser=parse)

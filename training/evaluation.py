@@ -39,9 +39,12 @@ def evaluate_workdir(
       labels. All but "files" is also written to WORKDIR/eval_<split>.json ("file" for a file).
 
     Raises:
+      FileNotFoundError: if the folder of the predictions file does not exist.
       ValueError: for a workdir without a finished run, an unknown split, data that has changed since training, or
         neither labels nor a predictions file.
     """
+    if predictions is not None and not predictions.parent.is_dir():
+        raise FileNotFoundError(f"--predictions={predictions}: there is no folder {predictions.parent}")
     trained = load(workdir)
     if data_dir:
         trained.config.data.dir = data_dir
@@ -50,7 +53,7 @@ def evaluate_workdir(
         split = "file"
         examples, source = data.read_split(path, trained.preprocessor), path
     else:
-        examples, source = _own_split(trained, workdir, split), f"{trained.config.data.name}, {split} split"
+        examples, source = _own_split(trained, workdir, split)
     if examples.targets is None and predictions is None:
         raise ValueError(
             f"{path} has no labels to evaluate on; --predictions=out.csv writes predictions for it"
@@ -71,14 +74,15 @@ def evaluate_workdir(
     return {**evaluation, "files": [str(path) for path in written]}
 
 
-def _own_split(trained: TrainedRun, workdir: pathlib.Path, split: str) -> data.Split:
+def _own_split(trained: TrainedRun, workdir: pathlib.Path, split: str) -> tuple[data.Split, str]:
+    """Returns a split of the data that the run was trained on, and what to call it."""
     dataset = data.load(trained.config.data)
     if split not in dataset.splits:
         raise ValueError(f"unknown split {split!r}; known are {', '.join(dataset.splits)}")
     now, then = dataset.preprocessor, trained.preprocessor
     if now.spec != then.spec or now.tokenizer.get_vocab() != then.tokenizer.get_vocab():
         raise ValueError(f"the data of {dataset.name} has changed since {workdir} was trained on it")
-    return dataset.splits[split]
+    return dataset.splits[split], f"{dataset.name}, {split} split"
 
 
 def _predictions_csv(trained: TrainedRun, split: data.Split) -> str:

@@ -50,12 +50,14 @@ def run(config: Any, workdir: pathlib.Path) -> dict[str, Any]:
     """
     _check(config)
     use_compilation_cache(config.engine.compilation_cache)
-    with files.open_workdir(workdir, config.to_dict()):
+    with files.claim_workdir(workdir, config.to_dict()):
         if (workdir / files.RESULTS_FILE).exists():
             return files.read_json(workdir / files.RESULTS_FILE)
         dataset = data.load(config.data)
         network = make_network(config, dataset.spec)
         program = make_program(config, network, dataset.spec, len(dataset.splits["train"]))
+        # Only now, when nothing more can be wrong with the config, does the workdir become its own.
+        files.write_json(workdir / files.CONFIG_FILE, config.to_dict())
         dataset.preprocessor.save(workdir / files.PREPROCESSOR_FILE)
 
         with ResumeCheckpoints(workdir) as checkpoints:

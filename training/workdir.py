@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -32,8 +33,8 @@ def name_workdir(config_path: str, overrides: Mapping[str, Any]) -> pathlib.Path
 
 
 @contextlib.contextmanager
-def open_workdir(workdir: pathlib.Path, config: Mapping[str, Any]) -> Iterator[None]:
-    """Claims a workdir for the run of a config while the context lasts, and writes its config.json.
+def claim_workdir(workdir: pathlib.Path, config: Mapping[str, Any]) -> Iterator[None]:
+    """Claims a workdir for the run of a config while the context lasts; a folder left without a run is removed.
 
     Raises:
       ValueError: if it holds another config's run (the difference is shown), or another process is training there.
@@ -47,17 +48,16 @@ def open_workdir(workdir: pathlib.Path, config: Mapping[str, Any]) -> Iterator[N
         raise ValueError(f"workdir {workdir}: another process is training here") from error
     try:
         path = workdir / CONFIG_FILE
-        if path.exists():
-            if difference := describe_difference(read_json(path), config):
-                raise ValueError(
-                    f"workdir {workdir} holds the run of another config ({difference}); "
-                    "choose another --workdir or delete it"
-                )
-        else:
-            write_json(path, config)
+        if path.exists() and (difference := describe_difference(read_json(path), config)):
+            raise ValueError(
+                f"workdir {workdir} holds the run of another config ({difference}); "
+                "choose another --workdir or delete it"
+            )
         yield
     finally:
         lock.release()
+        if {path.name for path in workdir.iterdir()} <= {".lock"}:
+            shutil.rmtree(workdir)
 
 
 def read_json(path: pathlib.Path) -> Any:
@@ -100,10 +100,10 @@ def describe_difference(there: Mapping[str, Any], here: Mapping[str, Any], ignor
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns {"data.name": value, …} for a nested config; an empty section stays as {"section": {}}."""
+    """Returns {"data.name": value, …} for a nested config."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping):
             flat.update(flatten(value, f"{prefix}{key}."))
         else:
             flat[f"{prefix}{key}"] = value
