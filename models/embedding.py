@@ -7,7 +7,10 @@ from jaxtyping import Array, Float, Int
 
 
 class Embedding(nnx.Module):
-    """Looks up one vector per slot.
+    """Looks up one vector per slot: mean + table[id].
+
+    The constant `mean` is kept out of the table, so that weight decay draws vectors towards it. For a product, whose
+    embeddings live around one, decay towards zero would be decay towards a dead network.
 
     Attributes:
       num_rows: rows of one table, padding and unknown included.
@@ -36,8 +39,8 @@ class Embedding(nnx.Module):
           num_slots: the largest number of slots.
           dim: the width of a vector, or one width per slot.
           table_per_slot: whether each slot has its own table.
-          mean: mean of the initial values.
-          scale: standard deviation of the initial values.
+          mean: the constant part of every vector.
+          scale: standard deviation of the initial tables, whose mean is zero.
           dtype: of the vectors that come out; the tables themselves are float32.
           rngs: the source of the initial values.
 
@@ -50,10 +53,11 @@ class Embedding(nnx.Module):
             )
         self.num_rows, self.num_slots, self.dim = num_rows, num_slots, dim
         self.table_per_slot = table_per_slot
+        self.mean = mean
         self.dtype = dtype
 
         def draw(rows: int, width: int) -> Float[Array, "rows width"]:
-            return mean + scale * jax.random.normal(rngs.params(), (rows, width))
+            return scale * jax.random.normal(rngs.params(), (rows, width))
 
         if isinstance(dim, tuple):
             self.tables = nnx.List([nnx.Param(draw(num_rows, width)) for width in dim])
@@ -69,11 +73,13 @@ class Embedding(nnx.Module):
         """
         n = ids.shape[-1]
         if isinstance(self.dim, tuple):
-            return tuple(_rows(self.tables[i][...], ids[..., i]).astype(self.dtype) for i in range(n))
+            return tuple(self._vectors(self.tables[i][...], ids[..., i]) for i in range(n))
         if self.table_per_slot:
             ids = ids + self.num_rows * jnp.arange(n, dtype=ids.dtype)
-        return _rows(self.table[...], ids).astype(self.dtype)
+        return self._vectors(self.table[...], ids)
 
-
-def _rows(table: Float[Array, "rows dim"], ids: Int[Array, "*batch"]) -> Float[Array, "*batch dim"]:
-    return table.at[ids].get(mode="promise_in_bounds")
+    def _vectors(
+        self, table: Float[Array, "rows dim"], ids: Int[Array, "*batch"]
+    ) -> Float[Array, "*batch dim"]:
+        rows = table.at[ids].get(mode="promise_in_bounds").astype(self.dtype)
+        return rows + self.mean if self.mean else rows
