@@ -39,10 +39,9 @@ def make_model(
       The model.
 
     Raises:
-      ValueError: for an unknown task, and for whatever the combiner or the match mode refuses.
+      KeyError: for an unknown task.
+      ValueError: for whatever the combiner or the match mode refuses.
     """
-    if task not in MODELS:
-        raise ValueError(f"unknown task {task!r}; known are {', '.join(MODELS)}")
     cls = MODELS[task]
     return cls(config, spec, sizes=sizes or match_sizes(cls, config, spec), rngs=rngs)
 

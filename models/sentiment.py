@@ -31,6 +31,9 @@ class BagOfWords(nnx.Module):
           sizes: widths of the embedding and of the hidden layers.
           rngs: initialises the parameters.
         """
+        for field in ("dropout", "word_dropout"):
+            if not 0 <= config[field] < 1:
+                raise ValueError(f"model.{field} must lie in [0, 1), got {config[field]}")
         dtype = _dtype(config.dtype)
         combiner = combiner_class(config.combiner)
         if spec.has_weights and not combiner.accepts_weights:

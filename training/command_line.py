@@ -1,6 +1,5 @@
 """What the entry points share: the --config flag, clear errors in one line, exit codes."""
 
-import difflib
 import pathlib
 import re
 import sys
@@ -11,6 +10,8 @@ from typing import Any
 import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
+
+from data.nearest import nearest
 
 from .workdir import CONFIG_FILE, describe_difference, flatten, name_workdir, read_json
 
@@ -153,9 +154,7 @@ def check_overrides(argv: Sequence[str], config: ml_collections.ConfigDict) -> N
     for field in override_fields(argv):
         if field in known or field.startswith(_OPEN_SECTIONS):
             continue
-        matches = difflib.get_close_matches(field, known, n=1)
-        nearest = f" (did you mean {matches[0]!r}?)" if matches else ""
-        raise ValueError(f"unknown config field {field!r}{nearest}")
+        raise ValueError(f"unknown config field {field!r}{nearest(field, known)}")
 
 
 def override_fields(argv: Sequence[str]) -> list[str]:

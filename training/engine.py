@@ -318,10 +318,15 @@ def replicate(function: Callable[..., Any], mode: str) -> Callable[..., Any]:
     Raises:
       ValueError: for another mode.
     """
-    if mode not in ("auto", "map", "vmap"):
-        raise ValueError(f"engine.replicas must be auto, map or vmap, got {mode!r}")
+    check_replica_mode(mode)
     if mode == "auto":
         mode = "map" if jax.default_backend() == "cpu" else "vmap"
     if mode == "map":
         return lambda replicas, *shared: jax.lax.map(lambda replica: function(replica, *shared), replicas)
     return lambda replicas, *shared: jax.vmap(lambda replica: function(replica, *shared))(replicas)
+
+
+def check_replica_mode(mode: str) -> None:
+    """Raises ValueError unless `replicate` knows the mode."""
+    if mode not in ("auto", "map", "vmap"):
+        raise ValueError(f"engine.replicas must be auto, map or vmap, got {mode!r}")

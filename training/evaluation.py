@@ -5,6 +5,7 @@ import io
 import pathlib
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 import data
@@ -87,7 +88,7 @@ def _own_split(trained: TrainedRun, workdir: pathlib.Path, split: str) -> tuple[
 
 def _predictions_csv(trained: TrainedRun, split: data.Split) -> str:
     classes = trained.preprocessor.spec.classes
-    by_seed = np.asarray(probabilities(trained.outputs(split)), np.float64)
+    by_seed = np.asarray(probabilities(jnp.asarray(trained.outputs(split))), np.float64)
     mean = by_seed.mean(axis=0)
     header = ["id", "label"]
     for name in classes:

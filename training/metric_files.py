@@ -23,7 +23,7 @@ class MetricFiles:
         self._path = workdir / "metrics.jsonl"
         self._seeds = seeds
         kept = self._path.read_text("utf-8").splitlines() if self._path.exists() else []
-        kept = [line for line in kept if _epoch_of(line) <= epoch]
+        kept = [line for line in kept if _belongs(line, epoch)]
         write_text(self._path, "".join(f"{line}\n" for line in kept))
         self._file = self._path.open("a", encoding="utf-8")
         last_step = json.loads(kept[-1])["step"] if kept else -1
@@ -53,9 +53,9 @@ class MetricFiles:
                 self._writer.add_scalar(f"{name}/{split}/mean", float(np.mean(array)), step)
 
 
-def _epoch_of(line: str) -> float:
-    """Returns the epoch of a line; infinity for one that a kill cut short, so that it is dropped."""
+def _belongs(line: str, epoch: int) -> bool:
+    """Returns whether a line was written by this epoch; one that a kill cut short was not."""
     try:
-        return json.loads(line)["epoch"]
+        return json.loads(line)["epoch"] <= epoch
     except json.JSONDecodeError:
-        return math.inf
+        return False

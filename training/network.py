@@ -6,14 +6,19 @@ from flax import nnx
 
 import models
 from data import Spec
+from data.nearest import nearest
 
-from .engine import Network, Program, Variables
+from .engine import Network, Program, Variables, check_replica_mode
 from .objectives import HIGHER_IS_BETTER
 from .optimizers import make_optimizer
 
 
 def make_network(config: Any, spec: Spec) -> Network:
     """Returns the model of a config without its arrays; raises ValueError for what model or combiner refuse."""
+    if config.task not in models.MODELS:
+        raise ValueError(
+            f"unknown task {config.task!r}{nearest(config.task, models.MODELS)}; known are {', '.join(models.MODELS)}"
+        )
     sizes = models.match_sizes(models.MODELS[config.task], config.model, spec)
 
     def make(rngs: nnx.Rngs) -> nnx.Module:
@@ -34,6 +39,7 @@ def make_program(config: Any, network: Network, spec: Spec, num_examples: int) -
         raise ValueError(
             f"train.monitor must be one of {', '.join(HIGHER_IS_BETTER)}, got {config.train.monitor!r}"
         )
+    check_replica_mode(config.engine.replicas)
     for field in ("epochs", "batch_size", "patience", "length_buckets"):
         if config.train[field] < 1:
             raise ValueError(f"train.{field} must be at least 1, got {config.train[field]}")

@@ -1,13 +1,14 @@
 """Optimisers and learning-rate schedules by optax's names."""
 
-import difflib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
 import optax
 from jaxtyping import Array, Float
+
+from data.nearest import nearest
 
 # Names of optax functions that make an optimiser from a learning rate.
 OPTIMIZERS = (
@@ -23,7 +24,6 @@ OPTIMIZERS = (
     "radam",
     "rmsprop",
     "sgd",
-    "sm3",
     "yogi",
 )
 SCHEDULES = ("constant", "cosine", "linear")
@@ -92,8 +92,7 @@ def _schedule(name: str, total_steps: int, warmup_fraction: float) -> optax.Sche
     return optax.join_schedules([rise, after], [warmup])
 
 
-def _check_name(what: str, name: str, known: Any) -> None:
+def _check_name(what: str, name: str, known: Iterable[str]) -> None:
+    known = list(known)
     if name not in known:
-        matches = difflib.get_close_matches(name, list(known), n=1)
-        nearest = f" (did you mean {matches[0]!r}?)" if matches else ""
-        raise ValueError(f"unknown {what} {name!r}{nearest}; known are {', '.join(known)}")
+        raise ValueError(f"unknown {what} {name!r}{nearest(name, known)}; known are {', '.join(known)}")

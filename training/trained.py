@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import ml_collections
 import numpy as np
 from flax import nnx
@@ -65,7 +66,7 @@ class TrainedRun:
         """Returns every metric of a labelled split, one value per seed."""
         outputs = self.outputs(split)
         targets = np.broadcast_to(split.targets, outputs.shape[:2])
-        per_example = classification_metrics(outputs, targets)
+        per_example = classification_metrics(jnp.asarray(outputs), jnp.asarray(targets))
         return {
             name: np.asarray(v, np.float64).mean(axis=1).tolist() for name, v in sorted(per_example.items())
         }
@@ -81,7 +82,7 @@ class TrainedRun:
           [rows, classes], the mean over seeds; with per_seed [seeds, rows, classes]. Classes are in the order of
           `self.preprocessor.spec.classes`.
         """
-        by_seed = np.asarray(probabilities(self.outputs(self.preprocessor.encode(rows))))
+        by_seed = np.asarray(probabilities(jnp.asarray(self.outputs(self.preprocessor.encode(rows)))))
         return by_seed if per_seed else by_seed.mean(axis=0)
 
 

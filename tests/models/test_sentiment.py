@@ -138,10 +138,8 @@ def test_word_weights_reach_the_combiner():
         (lambda: make("max", Spec(6, 20, ("bad", "good"), True)), "'max' has no meaning for weights"),
         (lambda: make(dtype="float16"), "float32 or bfloat16, got 'float16'"),
         (lambda: make("smu"), r"unknown combiner 'smu' \(did you mean 'sum'\?\)"),
-        (
-            lambda: models.make_model("sentimental", None, SPEC, rngs=nnx.Rngs(0)),
-            "unknown task 'sentimental'",
-        ),
+        (lambda: make(dropout=1.0), r"model.dropout must lie in \[0, 1\), got 1.0"),
+        (lambda: make(word_dropout=-0.1), r"model.word_dropout must lie in \[0, 1\), got -0.1"),
     ],
 )
 def test_what_cannot_be_is_refused(build, message):
