@@ -1,13 +1,36 @@
-"""Bag-of-words sentiment."""
+"""Bag-of-words sentiment: the task with any combiner, and every field there is.
+
+python train.py --config=configs/sentiment.py:combiner=sqrtn
+python train.py --config=configs/sentiment.py:combiner=sqrtn,smoke    two seeds, two epochs
+
+The README's table says what to expect of each combiner and how long it takes.
+"""
 
 import ml_collections
 from ml_collections import config_dict
 
 from configs.arguments import parse_argument
 
+# Learning rate and initial embedding scale that did best on validation: 5 rates from 1e-4 to 1e-2, 3 scales from 0.03
+# to 0.3, seeds 0 to 2, the same 15 trials for every combiner. padded_sum computes what concat does.
+TUNED = {
+    "sum": (3e-4, 0.03),
+    "mean": (3e-3, 0.3),
+    "sqrtn": (3e-4, 0.03),
+    "max": (3e-3, 0.03),
+    "product": (3e-4, 0.03),
+    "hybrid": (3e-4, 0.03),
+    "concat": (3e-3, 0.1),
+    "padded_sum": (3e-3, 0.1),
+    "position_sum": (3e-3, 0.03),
+    "attention": (3e-3, 0.3),
+}
+UNTUNED = (1e-3, 0.03)  # where a combiner of your own starts
+
 
 def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     args = parse_argument(arg, combiner="sum", smoke=False)
+    learning_rate, embedding_scale = TUNED.get(args["combiner"], UNTUNED)
     config = ml_collections.ConfigDict()
     config.task = "sentiment"
     config.seeds = (0, 1, 2, 3, 4)
@@ -21,7 +44,7 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     data.label_column = "label"
     data.id_column = ""  # names the rows of a predictions file; '' = the row number
     data.dir = ""  # where prepared datasets live; '' = the user's cache folder
-    data.min_count = 2  # rarer words of the training split are unknown
+    data.min_count = 1  # rarer words of the training split are unknown
     data.max_vocab = 0  # most frequent words kept, padding and unknown included; 0 = all
     data.max_length = 64  # words of a text that are read
     data.weights = ""  # 'idf', or a column of your file with one number per word
@@ -35,26 +58,26 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     model.widths = ()  # with table_per_slot: how the slots share dim
     model.table_per_slot = False
     model.hidden = ()
-    model.embedding_scale = 0.1
+    model.embedding_scale = embedding_scale  # standard deviation at the start
     model.embedding_mean = config_dict.placeholder(float)  # None = as the combiner declares
     model.word_dropout = 0.0
     model.dropout = 0.0
     model.dtype = "float32"  # or bfloat16
 
     optimizer = config.optimizer = ml_collections.ConfigDict()
-    optimizer.name = "adam"
-    optimizer.learning_rate = 1e-3
+    optimizer.name = "adamw"
+    optimizer.learning_rate = learning_rate
     optimizer.schedule = "constant"  # or linear, cosine
     optimizer.warmup_fraction = 0.0
-    optimizer.weight_decay = 0.0
+    optimizer.weight_decay = 1.0  # times the learning rate per step; spares vectors
     optimizer.clip_norm = config_dict.placeholder(float)
     optimizer.options = ml_collections.ConfigDict()  # of optax, such as --config.optimizer.options.b2=0.99
 
     train = config.train = ml_collections.ConfigDict()
-    train.epochs = 20
+    train.epochs = 30
     train.batch_size = 128
     train.monitor = "accuracy"  # the validation metric that picks the best epoch
-    train.patience = 5  # epochs without a better one after which a seed stops
+    train.patience = 8  # epochs without a better one after which a seed stops
     train.length_buckets = 3  # batches of like length are trimmed to it: widths L, L/2, L/4, …
     train.on_divergence = "stop"  # or freeze: the seed is recorded as diverged, the others go on
     train.checkpoint_seconds = 30.0  # at the end of the first epoch after so long

@@ -1,7 +1,14 @@
-"""Sum."""
+"""Bag-of-words sentiment: the sum of the word embeddings.
+
+python train.py --config=configs/sentiment_sum.py
+
+EXPECT
+"""
+
+import ml_collections
 
 from configs import sentiment
 
 
-def get_config(arg=None):
+def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     return sentiment.get_config(f"combiner=sum,{arg or ''}")

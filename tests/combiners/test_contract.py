@@ -87,6 +87,9 @@ CASES = [Case(cls, weighted) for cls in CLASSES for weighted in (False, True)[: 
 
 each_class = pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.name)
 each_case = pytest.mark.parametrize("case", CASES, ids=str)
+each_closed_form = pytest.mark.parametrize(
+    "case", [c for c in CASES if c.cls.numpy_reference is not Combiner.numpy_reference], ids=str
+)
 
 
 def float64(x):
@@ -113,7 +116,7 @@ def drawn_bags(draw, case):
     return eighths((*slots, DIM)), mask, eighths(slots) if case.weighted else None
 
 
-@each_case
+@each_closed_form
 def test_equals_its_float64_reference(case, make, expected):
     combiner = make(case.cls)
 
@@ -124,7 +127,7 @@ def test_equals_its_float64_reference(case, make, expected):
     check()
 
 
-@each_case
+@each_closed_form
 def test_bfloat16_gives_bfloat16_near_the_float64_reference(case, make, expected):
     x, mask, weights = case.bags(dtype=jnp.bfloat16)
     combiner = make(case.cls)

@@ -1,0 +1,14 @@
+"""Bag-of-words sentiment: the sum after a learned linear map per position.
+
+python train.py --config=configs/sentiment_position_sum.py
+
+EXPECT
+"""
+
+import ml_collections
+
+from configs import sentiment
+
+
+def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
+    return sentiment.get_config(f"combiner=position_sum,{arg or ''}")

@@ -1,0 +1,14 @@
+"""Bag-of-words sentiment: the elementwise product of the word embeddings.
+
+python train.py --config=configs/sentiment_product.py
+
+EXPECT
+"""
+
+import ml_collections
+
+from configs import sentiment
+
+
+def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
+    return sentiment.get_config(f"combiner=product,{arg or ''}")

@@ -1,0 +1,114 @@
+"""Every config builds; every combiner fits the task's model and takes a training step."""
+
+import functools
+import importlib
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from combiners import COMBINERS
+from configs import sentiment
+from configs.arguments import parse_argument
+from data import Spec
+from training.engine import init_state, train_step
+from training.network import make_network, make_program
+
+CONFIGS = sorted(
+    path.stem
+    for path in (pathlib.Path(__file__).parents[2] / "configs").glob("*.py")
+    if path.stem not in ("__init__", "arguments")
+)
+SPEC = Spec(num_slots=5, vocab_size=30, classes=("bad", "good"), has_weights=False)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("argument", [None, "", "smoke"])
+def test_every_config_builds_a_network(name, argument):
+    config = importlib.import_module(f"configs.{name}").get_config(argument)
+    network = make_network(config, SPEC)
+    make_program(config, network, SPEC, num_examples=100)
+    assert len(config.seeds) == (2 if argument == "smoke" else 5)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_config_opens_with_its_command_its_score_and_its_time(name):
+    text = importlib.import_module(f"configs.{name}").__doc__
+    assert f"python train.py --config=configs/{name}.py" in text
+    if name != "sentiment":
+        assert name == f"sentiment_{importlib.import_module(f'configs.{name}').get_config().model.combiner}"
+        assert "Test accuracy 0." in text
+        assert " s on 2 CPU cores" in text
+
+
+def test_every_combiner_of_the_table_is_tuned_on_the_same_grid():
+    assert set(sentiment.TUNED) == set(COMBINERS)
+
+
+@pytest.mark.parametrize("match", ["width", "embed", "params"])
+@pytest.mark.parametrize("combiner", COMBINERS)
+def test_every_combiner_has_the_shapes_of_the_task(combiner, match):
+    config = sentiment.get_config(f"combiner={combiner}")
+    config.model.update({"match": match, "hidden": (16,)})
+    network = make_network(config, SPEC)
+    params, fixed = jax.eval_shape(lambda: network.init(nnx.Rngs(0)))
+    tokens = jax.ShapeDtypeStruct((7, 5), jnp.int32)
+    logits = jax.eval_shape(
+        lambda p, f, t: nnx.merge(network.graphdef, p, f)({"tokens": t}), params, fixed, tokens
+    )
+    assert logits.shape == (7, 2)
+
+
+@pytest.mark.parametrize("combiner", COMBINERS)
+def test_every_combiner_takes_a_compiled_training_step_that_lowers_the_loss(combiner):
+    config = sentiment.get_config(f"combiner={combiner}")
+    config.model.update({"dim": 10, "embedding_scale": 0.3})
+    config.train.length_buckets = 1
+    program = make_program(config, make_network(config, SPEC), SPEC, num_examples=16)
+    rng = np.random.default_rng(0)
+    batch = {
+        "tokens": rng.integers(0, 30, (16, 5), dtype=np.int32),
+        "targets": rng.integers(0, 2, 16, dtype=np.int32),
+        "present": np.ones(16, np.float32),
+    }
+    state = init_state(jnp.uint32(0), jnp.float32(0.01), program)
+    step = jax.jit(functools.partial(train_step, program=program))
+    params, opt_state, losses = state.params, state.opt_state, []
+    for index in range(4):
+        params, opt_state, sums = step(
+            params, state.fixed, opt_state, batch, 0, jax.random.key(index), state.learning_rate
+        )
+        losses.append(float(sums["loss"]))
+    assert np.isfinite(losses).all()
+    assert losses[-1] < losses[0]
+
+
+# --- The argument of a config ---
+
+
+def test_an_argument_is_names_with_values_and_flags():
+    defaults = {"combiner": "sum", "smoke": False}
+    assert parse_argument(None, **defaults) == defaults
+    assert parse_argument("combiner=max,smoke", **defaults) == {"combiner": "max", "smoke": True}
+    assert parse_argument("combiner=sum,combiner=max,", **defaults)["combiner"] == "max"
+    own = parse_argument("combiner=my_module:Mine", **defaults)
+    assert own["combiner"] == "my_module:Mine"
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        (
+            "combner=sum",
+            r"unknown config argument 'combner' \(did you mean 'combiner'\?\); known are combiner, smoke",
+        ),
+        ("combiner", "'combiner' needs a value, got 'combiner'"),
+        ("smoke=1", "'smoke' takes no value, got 'smoke=1'"),
+    ],
+)
+def test_an_argument_that_is_none_is_refused(argument, message):
+    with pytest.raises(ValueError, match=message):
+        parse_argument(argument, combiner="sum", smoke=False)
