@@ -67,6 +67,7 @@ def _program(num_examples: int) -> Program:
     config.model.dropout = config.model.word_dropout = 0.0
     config.optimizer.name, config.optimizer.weight_decay = "adam", 0.0
     config.optimizer.schedule, config.train.patience = "constant", 10**6
+    config.train.length_buckets = 1  # all bags are equally long
     spec = Spec(num_slots=BAG, vocab_size=VOCAB_SIZE, classes=("a", "b"), has_weights=False)
     return make_program(config, make_network(config, spec), spec, num_examples)
 

@@ -178,8 +178,7 @@ def train_epoch(
         order_key, dropout_key = jax.random.split(
             jax.random.fold_in(jax.random.key(state.seed), 1 + state.epoch)
         )
-        shuffled = jax.random.permutation(order_key, num_examples)
-        batches = batch_indices(shuffled, train["bucket"], program.batch_size)
+        batches = batch_indices(train["bucket"], program.batch_size, order_key)
         # Every replica meets the widths in the same order, so that under vmap the choice of width stays a choice.
         turn = jax.random.permutation(jax.random.fold_in(jax.random.key(0), epoch), len(batches.rows))
         batches = jax.tree.map(lambda array: array[turn], batches)
@@ -247,7 +246,7 @@ def evaluate(variables: Variables, split: Arrays, program: Program) -> dict[str,
 
         return None, _switch_width(at_width, batch_at(split, batch), batch.width_index, program)[1]
 
-    batches = batch_indices(jnp.arange(num_examples), split["bucket"], program.batch_size)
+    batches = batch_indices(split["bucket"], program.batch_size)
     _, sums = jax.lax.scan(step, None, batches)
     return {name: jnp.sum(values) / num_examples for name, values in sums.items()}
 
@@ -265,20 +264,25 @@ class Batches(NamedTuple):
     width_index: Int[Array, "*steps"]
 
 
-def batch_indices(
-    order: Int[Array, " examples"], bucket: Int[Array, " examples"], batch_size: int
-) -> Batches:
-    """Cuts an order of examples into batches of about equal length, shortest first.
+def batch_indices(bucket: Int[Array, " examples"], batch_size: int, key: Array | None = None) -> Batches:
+    """Cuts examples into batches of about equal length, shortest first.
 
-    Within a bucket the order is kept. The last batch is filled up with example 0, marked as not present. How many
-    batches need which width does not depend on the order.
+    Args:
+      bucket: of every example.
+      batch_size: examples per batch; the last batch is filled up with example 0, marked as not present.
+      key: of the order within a bucket; None keeps that of the split. How many batches need which width does not
+        depend on it.
     """
-    num_examples = len(order)
+    num_examples = len(bucket)
     steps = -(-num_examples // batch_size)
     missing = steps * batch_size - num_examples
-    rows = order[jnp.argsort(bucket[order], stable=True)]
-    present = jnp.arange(steps * batch_size) < num_examples
+    # One sort groups and shuffles at once: sorting is most of what an epoch costs beside its steps.
+    order_in_bucket = (
+        jnp.zeros_like(bucket, jnp.uint32) if key is None else jax.random.bits(key, bucket.shape)
+    )
+    rows = jax.lax.sort((bucket, order_in_bucket, jnp.arange(num_examples)), num_keys=2)[-1]
     longest = jnp.pad(jnp.sort(bucket), (0, missing), mode="edge").reshape(steps, batch_size)[:, -1]
+    present = jnp.arange(steps * batch_size) < num_examples
     return Batches(
         rows=jnp.pad(rows, (0, missing)).reshape(steps, batch_size),
         present=present.astype(jnp.float32).reshape(steps, batch_size),

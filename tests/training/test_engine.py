@@ -188,7 +188,7 @@ def test_trimming_batches_to_their_length_changes_nothing_but_the_order_of_examp
 
 def test_no_example_is_trimmed_short(engine):
     program, arrays, _ = engine(train__length_buckets=3)
-    batches = batch_indices(jnp.arange(len(arrays["targets"])), arrays["bucket"], program.batch_size)
+    batches = batch_indices(arrays["bucket"], program.batch_size, jax.random.key(0))
     lengths = np.count_nonzero(arrays["tokens"], axis=1)
     for rows, present, width_index in zip(*batches, strict=True):
         longest = lengths[np.asarray(rows)[np.asarray(present) > 0]].max()
@@ -197,20 +197,33 @@ def test_no_example_is_trimmed_short(engine):
 
 
 @given(
-    buckets=st.lists(st.integers(0, 2), min_size=1, max_size=40),
-    batch_size=st.integers(1, 16),
+    buckets=st.lists(st.integers(0, 2), min_size=30, max_size=30),
+    batch_size=st.sampled_from([1, 7, 30, 64]),
     seed=st.integers(0, 2**31),
 )
 def test_batches_hold_every_example_once_and_need_the_same_widths_in_any_order(buckets, batch_size, seed):
     bucket = jnp.asarray(buckets, jnp.int32)
-    order = np.random.default_rng(seed).permutation(len(buckets))
-    batches = batch_indices(jnp.asarray(order), bucket, batch_size)
-    rows = np.asarray(batches.rows)[np.asarray(batches.present) > 0]
-    assert sorted(rows.tolist()) == list(range(len(buckets)))
-    in_order = batch_indices(jnp.arange(len(buckets)), bucket, batch_size)
-    np.testing.assert_array_equal(batches.width_index, in_order.width_index)
-    for b in range(3):  # within a bucket the order is kept
-        assert [r for r in rows if buckets[r] == b] == [r for r in order if buckets[r] == b]
+    shuffled = batch_indices(bucket, batch_size, jax.random.key(seed))
+    in_order = batch_indices(bucket, batch_size)
+    for batches in (shuffled, in_order):
+        rows = np.asarray(batches.rows)[np.asarray(batches.present) > 0]
+        assert sorted(rows.tolist()) == list(range(30))
+        assert [buckets[row] for row in rows] == sorted(buckets), "shortest first"
+    np.testing.assert_array_equal(shuffled.width_index, in_order.width_index)
+    rows = np.asarray(in_order.rows)[np.asarray(in_order.present) > 0].tolist()
+    assert rows == sorted(range(30), key=lambda row: buckets[row]), (
+        "without a key the order is that of the split"
+    )
+
+
+def test_examples_are_shuffled_evenly():
+    bucket = jnp.zeros(4, jnp.int32)
+    orders = jax.vmap(lambda key: batch_indices(bucket, 4, key).rows[0])(
+        jax.random.split(jax.random.key(0), 24_000)
+    )
+    _, counts = np.unique(np.asarray(orders), axis=0, return_counts=True)
+    assert len(counts) == 24
+    assert abs(counts - 1000).max() < 5 * np.sqrt(1000)
 
 
 def test_every_epoch_has_an_order_of_its_own_and_each_seed_too(engine):
