@@ -26,12 +26,18 @@ PREDICTIONS = flags.DEFINE_string("predictions", None, "Write one CSV row per ex
 def main() -> None:
     """Evaluates and prints what came out."""
     workdir, overrides = command_line.finished_run(WORKDIR.value)
+    path = overrides.get("data.path_test", "")
+    if path and flags.FLAGS["split"].present:
+        raise ValueError(
+            f"--split names a split of the run's own data, --config.data.path_test={path} another file"
+        )
     predictions = pathlib.Path(PREDICTIONS.value) if PREDICTIONS.value else None
     print_evaluation(
         evaluate_workdir(
             workdir,
             SPLIT.value,
-            path=overrides.get("data.path_test", ""),
+            path=path,
+            columns={f.removeprefix("data."): v for f, v in overrides.items() if f.endswith("_column")},
             data_dir=overrides.get("data.dir", ""),
             predictions=predictions,
         )

@@ -69,7 +69,10 @@ def _program(num_examples: int) -> Program:
     config.optimizer.schedule, config.train.patience = "constant", 10**6
     config.train.length_buckets = 1  # all bags are equally long
     spec = Spec(num_slots=BAG, vocab_size=VOCAB_SIZE, classes=("a", "b"), has_weights=False)
-    return make_program(config, make_network(config, spec), spec, num_examples)
+    program = make_program(config, make_network(config, spec), spec, num_examples)
+    if program.widths != (BAG,):
+        raise AssertionError(f"both must read the same {BAG} words of every bag, not {program.widths}")
+    return program
 
 
 class _JaxTraining:

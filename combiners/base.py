@@ -134,6 +134,10 @@ class Combiner(nnx.Module, abc.ABC):
         else:
             parts = jnp.where(mask[..., None], parts, 0)
         y = self.combine(parts, mask, weights).astype(dtype)
+        if y.shape != (*bag_shape[:-1], self.out_dim):
+            raise ValueError(
+                f"combiner {self.name!r} declares an output of shape {(*bag_shape[:-1], self.out_dim)}, made {y.shape}"
+            )
         return jnp.where(present.any(axis=-1, keepdims=True), y, 0)
 
     def _checked_sizes(self, num_vectors: int, dim: Dim) -> tuple[int, Dim]:

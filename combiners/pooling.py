@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
@@ -117,6 +118,10 @@ class SqrtN(Combiner):
         weights: Float[Array, "*batch n"] | None,
     ) -> Float[Array, "*batch out"]:
         """Divides the sum by the root of the number of vectors, or of the squared weights."""
+        if weights is not None:
+            # The result does not depend on the scale of the weights; at scale one their squares cannot overflow.
+            largest = jax.lax.stop_gradient(jnp.max(jnp.abs(weights), axis=-1, keepdims=True))
+            weights = weights / jnp.where(largest == 0, 1, largest)
         squares = _total(mask if weights is None else weights**2)
         # The root of an empty bag's 0 has an infinite slope, which no later select can undo.
         divisor = jnp.sqrt(jnp.where(squares == 0, 1, squares))

@@ -77,7 +77,7 @@ def combiner_class(name: str) -> type[Combiner]:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise  # the user's module is there, but imports something that is not
         raise ValueError(
-            f"combiner {name!r}: no module {module_name!r} in the current folder or on PYTHONPATH"
+            f"combiner {name!r}: no module {module_name!r} beside train.py or on PYTHONPATH"
         ) from error
     cls = getattr(module, class_name, None)
     if cls is None:

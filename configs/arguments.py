@@ -1,7 +1,8 @@
 """Reads the argument of a config, --config=configs/sentiment.py:combiner=product,smoke."""
 
-import difflib
 from typing import Any
+
+from data.nearest import nearest
 
 
 def parse_argument(argument: str | None, **defaults: Any) -> dict[str, Any]:
@@ -21,9 +22,9 @@ def parse_argument(argument: str | None, **defaults: Any) -> dict[str, Any]:
     for item in filter(None, (argument or "").split(",")):
         name, has_value, value = item.partition("=")
         if name not in defaults:
-            matches = difflib.get_close_matches(name, defaults, n=1)
-            nearest = f" (did you mean {matches[0]!r}?)" if matches else ""
-            raise ValueError(f"unknown config argument {name!r}{nearest}; known are {', '.join(defaults)}")
+            raise ValueError(
+                f"unknown config argument {name!r}{nearest(name, defaults)}; known are {', '.join(defaults)}"
+            )
         is_flag = isinstance(defaults[name], bool)
         if is_flag == bool(has_value):
             raise ValueError(

@@ -1,6 +1,8 @@
 """What every loader returns: NumPy splits, a specification, and the preprocessor that made them."""
 
 import dataclasses
+import hashlib
+import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -29,6 +31,16 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def fingerprint(self) -> str:
+        """Returns a digest of all that a model sees of the examples, and of their ids."""
+        digest = hashlib.sha256(json.dumps(list(self.ids)).encode())
+        for name, array in sorted({**self.inputs, "targets": self.targets}.items()):
+            content = b"" if array is None else np.ascontiguousarray(array).tobytes()
+            digest.update(
+                f"{name} {None if array is None else (array.dtype, array.shape)}".encode() + content
+            )
+        return digest.hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)

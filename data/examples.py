@@ -62,7 +62,7 @@ def checked_examples(
     Args:
         texts: N cells of text.
         labels: N cells holding text or whole numbers, or None for examples without labels.
-        ids: N names, or None to number the rows from 0.
+        ids: N names, or None to number the rows from 0; a name that is missing is its row's number.
         weights: N raw cells, or None.
         where: Index -> the cell's place, for error messages.
 
@@ -72,7 +72,7 @@ def checked_examples(
     return Examples(
         texts=[_text(cell, where, i) for i, cell in enumerate(texts)],
         labels=None if labels is None else [_label(cell, where, i) for i, cell in enumerate(labels)],
-        ids=[str(i) for i in (range(len(texts)) if ids is None else ids)],
+        ids=[str(i if ids is None or ids[i] is None else ids[i]) for i in range(len(texts))],
         weights=weights,
         where=where,
     )

@@ -27,7 +27,7 @@ def stratified_splits(
         Split name -> int64 [n], indices into `labels`.
 
     Raises:
-        ValueError: A class has too few rows to be in every split.
+        ValueError: There are too few rows, or too few of one class, to cut them.
     """
     rest = np.arange(len(labels))
     if not cut:

@@ -42,6 +42,9 @@ def load(config: ml_collections.ConfigDict) -> Dataset:
         name = Path(config.path).name
         splits, classes = _read_files(config)
     else:
+        for field in ("path_validation", "path_test"):
+            if config[field]:
+                raise ValueError(f"data.{field}={config[field]} needs data.path, the file to train on")
         name = config.name
         if config.weights not in ("", "idf"):
             raise ValueError(

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float64, Shaped
 from tokenizers import Tokenizer
 
+from data.atomic import write_text
 from data.dataset import Spec, Split
 from data.examples import Examples, checked_examples, class_indices
 from data.files import Table, read_table
@@ -155,7 +156,6 @@ class TextPreprocessor:
         Args:
             path: The file; its folder must exist.
         """
-        path = Path(path)
         content = {
             "format": _FORMAT,
             "spec": self.spec.to_dict(),
@@ -164,12 +164,7 @@ class TextPreprocessor:
             "idf": None if self.idf is None else self.idf.tolist(),
             "tokenizer": json.loads(self.tokenizer.to_str()),
         }
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            partial.write_text(json.dumps(content))
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_text(path, json.dumps(content))
 
 
 def load_preprocessor(path: str | os.PathLike[str]) -> TextPreprocessor:

@@ -83,7 +83,10 @@ def _given_widths(config: Any, num_slots: int) -> tuple[int, ...]:
 
 
 def _equal_combined_width(config: Any, num_slots: int) -> Dim:
-    """Returns the widest part whose combination is no wider than config.dim; 1 where even that is wider."""
+    """Returns the widest part whose combination is no wider than config.dim.
+
+    A part of one dimension is the least there is, so that more parts than dimensions are combined wider than asked.
+    """
     combiner = combiner_class(config.combiner)
     options = dict(config.combiner_options)
     if combiner.accepts_unequal_widths and config.table_per_slot and config.dim >= num_slots:
@@ -93,6 +96,12 @@ def _equal_combined_width(config: Any, num_slots: int) -> Dim:
     for dim in range(config.dim, 0, -1):
         if combiner.output_width(num_slots, dim, **options) <= config.dim:
             return dim
+    least = combiner.output_width(num_slots, 1, **options)
+    if least == combiner.output_width(num_slots, 2, **options):
+        raise ValueError(
+            f"model.match=width cannot be met: {config.combiner!r} makes {least} numbers of parts of any width, "
+            f"model.dim is {config.dim}"
+        )
     return 1
 
 
@@ -110,11 +119,13 @@ def _equal_parameters(model: ModelClass, config: Any, spec: Any) -> Sizes:
     sum_config.combiner, sum_config.combiner_options = "sum", type(config)()
     target = total(sum_config, Sizes(config.dim, hidden))
 
-    nearest = _nearest(lambda dim: total(config, Sizes(dim, hidden)), target)
+    nearest = _nearest_width(lambda dim: total(config, Sizes(dim, hidden)), target)
     candidates = [Sizes(nearest, hidden)]
     if hidden:  # a dense layer has finer steps than a table of thousands of rows
         for dim in (nearest, max(1, nearest - 1)):
-            last = _nearest(lambda width, dim=dim: total(config, Sizes(dim, (*hidden[:-1], width))), target)
+            last = _nearest_width(
+                lambda width, dim=dim: total(config, Sizes(dim, (*hidden[:-1], width))), target
+            )
             candidates.append(Sizes(dim, (*hidden[:-1], last)))
     for sizes in candidates:
         if abs(total(config, sizes) - target) <= TOLERANCE * target:
@@ -126,7 +137,7 @@ def _equal_parameters(model: ModelClass, config: Any, spec: Any) -> Sizes:
     )
 
 
-def _nearest(count: Callable[[int], int], target: int) -> int:
+def _nearest_width(count: Callable[[int], int], target: int) -> int:
     """Returns the width >= 1 whose count comes nearest to the target; counts must grow with the width."""
     high = 1
     while count(high) < target:

@@ -1,7 +1,7 @@
 """Training: from a config to trained parameters, their metrics and the files of a run."""
 
 from .evaluation import evaluate_workdir
-from .run import run
+from .lifecycle import run
 from .summary import print_evaluation, print_summary
 from .trained import TrainedRun, load
 

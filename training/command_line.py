@@ -19,7 +19,7 @@ from .workdir import CONFIG_FILE, describe_difference, flatten, name_workdir, re
 _OPEN_SECTIONS = ("model.combiner_options.", "optimizer.options.")
 
 # What an evaluation may change of the run it evaluates.
-_EVALUATION_FIELDS = ("data.path_test", "data.dir")
+_EVALUATION_FIELDS = ("data.path_test", "data.text_column", "data.label_column", "data.id_column", "data.dir")
 
 DEBUG = flags.DEFINE_bool("debug", False, "Show the whole traceback of an error.")
 
@@ -37,7 +37,7 @@ def main(run: Callable[[], None], define_config: Callable[[Sequence[str]], Any])
             flags.FLAGS(argv, known_only=True)  # --debug and --workdir, which the rest may need
             define_config(argv)
             rest = flags.FLAGS(argv)
-        except (flags.Error, ValueError, OSError) as error:
+        except Exception as error:
             _fail(error, code=2)
         if len(rest) > 1:
             _fail(ValueError(f"unexpected argument {rest[1]!r}; flags are written --name=value"), code=2)
@@ -51,9 +51,9 @@ def main(run: Callable[[], None], define_config: Callable[[Sequence[str]], Any])
         try:
             run()
         except KeyboardInterrupt as interrupt:
-            print(f"\n{interrupt or 'interrupted'}", file=sys.stderr)
+            print(f"\n{str(interrupt) or 'interrupted'}", file=sys.stderr)
             sys.exit(130)
-        except (ValueError, OSError, ArithmeticError, ImportError) as error:
+        except Exception as error:
             _fail(error, code=1)
 
     app.run(guarded, flags_parser=parse)
@@ -99,7 +99,7 @@ def define_run_config(argv: Sequence[str]) -> None:
     check_overrides(argv, saved)
     for field in override_fields(argv):
         if field not in _EVALUATION_FIELDS:
-            allowed = " and ".join(_EVALUATION_FIELDS)
+            allowed = ", ".join(_EVALUATION_FIELDS)
             raise ValueError(f"{field} cannot change after training; an evaluation may override {allowed}")
     config_flags.DEFINE_config_dict("config", saved)
 
@@ -127,7 +127,9 @@ def finished_run(workdir: str | None) -> tuple[pathlib.Path, dict[str, Any]]:
     if _config_path(sys.argv) is None:
         return pathlib.Path(workdir), of_evaluation
     of_run = {field: value for field, value in overrides.items() if field not in _EVALUATION_FIELDS}
-    path = pathlib.Path(workdir) if workdir else name_workdir(config_flags.get_config_filename(flag), of_run)
+    path = pathlib.Path(workdir) if workdir else default_workdir()
+    if not workdir and not path.exists():  # what the evaluation overrides was not overridden in training
+        path = name_workdir(config_flags.get_config_filename(flag), of_run)
     if (path / CONFIG_FILE).exists():
         saved = read_json(path / CONFIG_FILE)
         difference = describe_difference(saved, flag.value.to_dict(), ignore=tuple(of_evaluation))
@@ -141,8 +143,13 @@ def load_config(path: str) -> ml_collections.ConfigDict:
     values = flags.FlagValues()
     name = "config"
     holder = config_flags.DEFINE_config_file(name, flag_values=values, sys_argv=[])
-    values(["", f"--{name}={path}"])
-    config = holder.value
+    try:
+        values(["", f"--{name}={path}"])
+        config = holder.value
+    except Exception as error:
+        # ml_collections wraps what get_config raised into a report that ends with it.
+        last = str(error).strip().splitlines()[-1]
+        raise ValueError(f"--config={path}: {last.removeprefix('ValueError: ')}") from error
     if not isinstance(config, ml_collections.ConfigDict):
         raise ValueError(f"--config={path}: no such config file; configs/ holds those of this project")
     return config
@@ -164,17 +171,20 @@ def override_fields(argv: Sequence[str]) -> list[str]:
 
 
 def _config_path(argv: Sequence[str]) -> str | None:
+    path = None  # the last one counts, as for every flag
     for index, argument in enumerate(argv):
         if match := re.fullmatch(r"--?config=(.*)", argument):
-            return match[1]
-        if re.fullmatch(r"--?config", argument) and index + 1 < len(argv):
-            return argv[index + 1]
-    return None
+            path = match[1]
+        elif re.fullmatch(r"--?config", argument) and index + 1 < len(argv):
+            path = argv[index + 1]
+    return path
 
 
-def _fail(error: BaseException, code: int) -> None:
+def _fail(error: Exception, code: int) -> None:
     if flags.FLAGS.is_parsed() and DEBUG.value:
         traceback.print_exception(error)
-    message = " ".join(str(error).split()) or type(error).__name__
+    message = " ".join(str(error).split())
+    if not isinstance(error, flags.Error | ValueError | OSError | ArithmeticError | ImportError):
+        message = f"{type(error).__name__}: {message} (not foreseen; --debug shows where)"
     print(f"error: {message}", file=sys.stderr)
     sys.exit(code)

@@ -1,19 +1,22 @@
 """Evaluates a finished run on a split of its data or on a file, and writes predictions."""
 
 import csv
+import dataclasses
 import io
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 import data
+from data.atomic import write_text
 
 from . import workdir as files
+from .lifecycle import check_same_data, use_compilation_cache
 from .objectives import probabilities
 from .results import summarise
-from .run import use_compilation_cache
 from .trained import TrainedRun, load
 
 
@@ -23,6 +26,7 @@ def evaluate_workdir(
     *,
     path: str = "",
     data_dir: str = "",
+    columns: Mapping[str, str] | None = None,
     predictions: pathlib.Path | None = None,
 ) -> dict[str, Any]:
     """Evaluates every seed of a finished run.
@@ -31,6 +35,7 @@ def evaluate_workdir(
       workdir: of the run.
       split: 'train', 'validation' or 'test' of the run's own data.
       path: a file of the user's to evaluate on instead; without labels only predictions come of it.
+      columns: text_column, label_column or id_column of that file, where they differ from the training data's.
       data_dir: where prepared datasets live, if not where they were when the run was trained.
       predictions: where to write one CSV row per example: id, label, and for every class the probability by each
         seed and their mean.
@@ -44,6 +49,8 @@ def evaluate_workdir(
       ValueError: for a workdir without a finished run, an unknown split, data that has changed since training, or
         neither labels nor a predictions file.
     """
+    if predictions is not None and predictions.is_dir():
+        raise IsADirectoryError(f"--predictions={predictions} is a folder; expected the name of a CSV file")
     if predictions is not None and not predictions.parent.is_dir():
         raise FileNotFoundError(f"--predictions={predictions}: there is no folder {predictions.parent}")
     trained = load(workdir)
@@ -52,13 +59,15 @@ def evaluate_workdir(
     use_compilation_cache(trained.config.engine.compilation_cache)
     if path:
         split = "file"
-        examples, source = data.read_split(path, trained.preprocessor), path
+        reader = dataclasses.replace(trained.preprocessor, **(columns or {}))
+        examples, source = data.read_split(path, reader), path
+        if examples.targets is None and predictions is None:
+            raise ValueError(
+                f"{path} has no labels to evaluate on (no column {reader.label_column!r}); "
+                "--predictions=out.csv writes predictions for it"
+            )
     else:
         examples, source = _own_split(trained, workdir, split)
-    if examples.targets is None and predictions is None:
-        raise ValueError(
-            f"{path} has no labels to evaluate on; --predictions=out.csv writes predictions for it"
-        )
 
     evaluation = {
         "combiner": trained.config.model.combiner,
@@ -70,7 +79,7 @@ def evaluate_workdir(
     written = [workdir / f"eval_{split}.json"]
     files.write_json(written[0], evaluation)
     if predictions is not None:
-        files.write_text(predictions, _predictions_csv(trained, examples))
+        write_text(predictions, _predictions_csv(trained, examples))
         written.append(predictions)
     return {**evaluation, "files": [str(path) for path in written]}
 
@@ -80,9 +89,7 @@ def _own_split(trained: TrainedRun, workdir: pathlib.Path, split: str) -> tuple[
     dataset = data.load(trained.config.data)
     if split not in dataset.splits:
         raise ValueError(f"unknown split {split!r}; known are {', '.join(dataset.splits)}")
-    now, then = dataset.preprocessor, trained.preprocessor
-    if now.spec != then.spec or now.tokenizer.get_vocab() != then.tokenizer.get_vocab():
-        raise ValueError(f"the data of {dataset.name} has changed since {workdir} was trained on it")
+    check_same_data(workdir, dataset)
     return dataset.splits[split], f"{dataset.name}, {split} split"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorboardX
 
-from .workdir import write_text
+from data.atomic import write_text
 
 
 class MetricFiles:

@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from data.nearest import nearest
+
+from .adam import adam
 
 # Names of optax functions that make an optimiser from a learning rate.
 OPTIMIZERS = (
@@ -37,9 +40,9 @@ def make_optimizer(config: Any, total_steps: int) -> Callable[[LearningRate], op
     The learning rate may be a traced scalar, so that replicas of one compiled program can each have their own.
 
     Args:
-      config: config.optimizer: name, schedule, warmup_fraction, weight_decay, clip_norm, options. Weight decay goes to
-        the optimiser where it has one of its own (adamw: decoupled), and is added to the gradient otherwise (L2). It
-        spares vectors (biases, a learned query).
+      config: config.optimizer: name, schedule, warmup_fraction, weight_decay, clip_norm, options. Weight decay is
+        decoupled for every optimiser (Loshchilov & Hutter 2019): a step takes learning rate times decay off each
+        parameter. It spares vectors (biases, a learned query).
       total_steps: of the whole training, which the schedule spans.
 
     Raises:
@@ -47,7 +50,8 @@ def make_optimizer(config: Any, total_steps: int) -> Callable[[LearningRate], op
     """
     _check_name("optimizer.name", config.name, OPTIMIZERS)
     _check_name("optimizer.schedule", config.schedule, SCHEDULES)
-    build = getattr(optax, config.name)
+    # adamw is adam with the decoupled decay that every optimiser here has.
+    build = adam if config.name in ("adam", "adamw") else getattr(optax, config.name)
     known = inspect.signature(build).parameters
     options = dict(config.options)
     for option in options:
@@ -55,19 +59,38 @@ def make_optimizer(config: Any, total_steps: int) -> Callable[[LearningRate], op
     before = []
     if config.clip_norm is not None:
         before.append(optax.clip_by_global_norm(config.clip_norm))
-    if "weight_decay" in known:
+    has_own_decay = "weight_decay" in known
+    if has_own_decay:
         options.setdefault("weight_decay", config.weight_decay)
         if "mask" in known:
             options.setdefault("mask", _is_matrix)
-    elif config.weight_decay:
-        before.append(optax.add_decayed_weights(config.weight_decay, mask=_is_matrix))
     shape = _schedule(config.schedule, total_steps, config.warmup_fraction)
 
     def optimizer(learning_rate: LearningRate) -> optax.GradientTransformation:
-        update = build(learning_rate=lambda step: learning_rate * shape(step), **options)
-        return optax.chain(*before, update)
+        def rate(step: Int[Array, ""]) -> LearningRate:
+            return learning_rate * shape(step)
+
+        after = (
+            [] if has_own_decay or not config.weight_decay else [_decoupled_decay(rate, config.weight_decay)]
+        )
+        return optax.chain(*before, build(learning_rate=rate, **options), *after)
 
     return optimizer
+
+
+def _decoupled_decay(rate: optax.Schedule, decay: float) -> optax.GradientTransformation:
+    """Takes rate(step) · decay off every matrix, after the optimiser's own update."""
+
+    def init(params: Any) -> Int[Array, ""]:
+        del params
+        return jnp.int32(0)
+
+    def update(updates: Any, step: Int[Array, ""], params: Any) -> tuple[Any, Int[Array, ""]]:
+        shrink = rate(step) * decay
+        updates = jax.tree.map(lambda u, p: u - shrink * p if p.ndim >= 2 else u, updates, params)
+        return updates, step + 1
+
+    return optax.GradientTransformation(init, update)
 
 
 def _is_matrix(params: Any) -> Any:

@@ -31,13 +31,7 @@ def make_results(
     Returns:
       The content of results.json. A seed that diverged has null for its metrics.
     """
-    diverged = {
-        seed: int(step) for seed, step in zip(config.seeds, state.diverged_step, strict=True) if step >= 0
-    }
-    metrics = {
-        split: summarise(trained, dataset.splits[split], failed=set(diverged))
-        for split in ("validation", "test")
-    }
+    metrics = {split: summarise(trained, dataset.splits[split]) for split in ("validation", "test")}
     one_seed = jax.tree.map(lambda leaf: leaf[0], state.params)
     examples = int(np.sum(state.epoch)) * len(dataset.splits["train"])
     return {
@@ -53,18 +47,20 @@ def make_results(
         "num_examples": {name: len(split) for name, split in dataset.splits.items()},
         "best_epoch": np.asarray(state.best_epoch).tolist(),
         "epochs": np.asarray(state.epoch).tolist(),
-        "diverged": diverged,
+        "diverged": diverged_seeds(config, state),
         "config": config.to_dict(),
         "versions": {"python": platform.python_version(), "jax": jax.__version__, "flax": flax.__version__},
         "device": jax.devices()[0].device_kind,
     }
 
 
-def summarise(
-    trained: TrainedRun, split: data.Split, failed: set[int] = frozenset()
-) -> dict[str, dict[str, Any]]:
-    """Returns {metric: {"per_seed", "mean", "ci95"}} of a labelled split; null for the seeds that failed."""
+def diverged_seeds(config: Any, state: TrainState) -> dict[int, int]:
+    """Returns {seed: the step at which its loss stopped being finite} for the seeds that diverged."""
     return {
-        name: over_seeds([None if s in failed else v for s, v in zip(trained.seeds, values, strict=True)])
-        for name, values in trained.metrics(split).items()
+        seed: int(step) for seed, step in zip(config.seeds, state.diverged_step, strict=True) if step >= 0
     }
+
+
+def summarise(trained: TrainedRun, split: data.Split) -> dict[str, dict[str, Any]]:
+    """Returns {metric: {"per_seed", "mean", "ci95"}} of a labelled split; null for the seeds that diverged."""
+    return {name: over_seeds(values) for name, values in trained.metrics(split).items()}

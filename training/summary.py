@@ -50,7 +50,7 @@ def print_evaluation(evaluation: Mapping[str, Any]) -> None:
 
 
 def _console() -> Console:
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, markup=False)
     if not console.is_terminal:
         console.width = 140  # in a log, lines may be long
     return console

@@ -2,7 +2,7 @@
 
 import functools
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -29,6 +29,7 @@ class TrainedRun:
       config: of the run.
       preprocessor: turns raw rows into what the model reads.
       seeds: in the order of the leading axis of the outputs.
+      diverged: the seeds that have no trained parameters; what they would predict is NaN.
       combined_width: the width of the vector that the combiner makes.
     """
 
@@ -38,17 +39,19 @@ class TrainedRun:
         network: Network,
         variables: Variables,
         preprocessor: data.TextPreprocessor,
+        diverged: Collection[int] = (),
     ):
         self.config = config
         self.preprocessor = preprocessor
         self.seeds = tuple(config.seeds)
+        self.diverged = frozenset(diverged)
         self.combined_width = network.combined_width
         self._variables = variables
         predict = functools.partial(predict_batch, network=network)
         self._predict = jax.jit(replicate(predict, config.engine.replicas))
 
     def outputs(self, split: data.Split) -> np.ndarray:
-        """Returns the model's outputs, float32 [seeds, examples, classes]."""
+        """Returns the model's outputs, float32 [seeds, examples, classes]; NaN for a seed that diverged."""
         batches = []
         for start in range(0, len(split), BATCH):
             rows = {name: array[start : start + BATCH] for name, array in split.inputs.items()}
@@ -60,28 +63,39 @@ class TrainedRun:
             batches.append(np.asarray(self._predict(self._variables, padded))[:, :count])
         if not batches:
             return np.zeros((len(self.seeds), 0, len(self.preprocessor.spec.classes)), np.float32)
-        return np.concatenate(batches, axis=1)
+        outputs = np.concatenate(batches, axis=1)
+        outputs[[seed in self.diverged for seed in self.seeds]] = np.nan
+        return outputs
 
-    def metrics(self, split: data.Split) -> dict[str, list[float]]:
-        """Returns every metric of a labelled split, one value per seed."""
+    def metrics(self, split: data.Split) -> dict[str, list[float | None]]:
+        """Returns every metric of a labelled split, one value per seed; None for a seed that diverged."""
         outputs = self.outputs(split)
         targets = np.broadcast_to(split.targets, outputs.shape[:2])
         per_example = classification_metrics(jnp.asarray(outputs), jnp.asarray(targets))
+        means = {name: np.asarray(v, np.float64).mean(axis=1).tolist() for name, v in per_example.items()}
         return {
-            name: np.asarray(v, np.float64).mean(axis=1).tolist() for name, v in sorted(per_example.items())
+            name: [None if s in self.diverged else v for s, v in zip(self.seeds, means[name], strict=True)]
+            for name in sorted(means)
         }
 
     def predict(self, rows: Sequence[str | Mapping[str, Any]], *, per_seed: bool = False) -> np.ndarray:
         """Predicts class probabilities for new examples.
 
         Args:
-          rows: texts, or mappings with the columns that the run was trained on; labels are not needed.
+          rows: texts, or mappings with the columns that the run was trained on; labels are not looked at.
           per_seed: whether to keep the seeds apart.
 
         Returns:
           [rows, classes], the mean over seeds; with per_seed [seeds, rows, classes]. Classes are in the order of
-          `self.preprocessor.spec.classes`.
+          `self.preprocessor.spec.classes`. NaN where a seed that diverged takes part.
+
+        Raises:
+          ValueError: for a single text instead of a sequence of them, and rows that lack their text.
         """
+        if isinstance(rows, str | Mapping):
+            raise ValueError(f"predict expects a sequence of rows, got one: predict([{rows!r}])")
+        label = self.preprocessor.label_column
+        rows = [row if isinstance(row, str) else {k: v for k, v in row.items() if k != label} for row in rows]
         by_seed = np.asarray(probabilities(jnp.asarray(self.outputs(self.preprocessor.encode(rows)))))
         return by_seed if per_seed else by_seed.mean(axis=0)
 
@@ -106,7 +120,8 @@ def load(workdir: str | pathlib.Path) -> TrainedRun:
     preprocessor = data.load_preprocessor(workdir / files.PREPROCESSOR_FILE)
     network = make_network(config, preprocessor.spec)
     variables = restore_best(workdir, abstract_variables(network, len(config.seeds)))
-    return TrainedRun(config, network, variables, preprocessor)
+    diverged = files.read_json(workdir / files.RESULTS_FILE)["diverged"]
+    return TrainedRun(config, network, variables, preprocessor, [int(seed) for seed in diverged])
 
 
 def abstract_variables(network: Network, num_seeds: int) -> Variables:

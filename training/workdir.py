@@ -3,17 +3,17 @@
 import contextlib
 import hashlib
 import json
-import os
 import pathlib
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import filelock
 
+from data.atomic import write_text
+
 CONFIG_FILE = "config.json"
 RESULTS_FILE = "results.json"
+DATA_FILE = "data.json"
 PREPROCESSOR_FILE = "preprocessor.json"
 
 
@@ -34,12 +34,15 @@ def name_workdir(config_path: str, overrides: Mapping[str, Any]) -> pathlib.Path
 
 @contextlib.contextmanager
 def claim_workdir(workdir: pathlib.Path, config: Mapping[str, Any]) -> Iterator[None]:
-    """Claims a workdir for the run of a config while the context lasts; a folder left without a run is removed.
+    """Claims a workdir for the run of a config while the context lasts; if none begins, the folder made for it goes.
 
     Raises:
       ValueError: if it holds another config's run (the difference is shown), or another process is training there.
       OSError: if it cannot be created or written.
     """
+    if workdir.exists() and not workdir.is_dir():
+        raise ValueError(f"workdir {workdir} is a file; expected a folder, or the name of a new one")
+    created = [folder for folder in (workdir, *workdir.parents) if not folder.exists()]
     workdir.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(workdir / ".lock", timeout=0)
     try:
@@ -55,9 +58,11 @@ def claim_workdir(workdir: pathlib.Path, config: Mapping[str, Any]) -> Iterator[
             )
         yield
     finally:
+        if created and {path.name for path in workdir.iterdir()} <= {".lock"}:
+            (workdir / ".lock").unlink()
+            for folder in created:
+                folder.rmdir()
         lock.release()
-        if {path.name for path in workdir.iterdir()} <= {".lock"}:
-            shutil.rmtree(workdir)
 
 
 def read_json(path: pathlib.Path) -> Any:
@@ -71,25 +76,6 @@ def read_json(path: pathlib.Path) -> Any:
 def write_json(path: pathlib.Path, value: Any) -> None:
     """Writes a JSON file: whole or not at all."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
-
-
-def write_text(path: pathlib.Path, text: str) -> None:
-    """Writes a text file: to a temporary file beside it first, then by renaming that."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        pathlib.Path(temporary).chmod(0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        pathlib.Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def describe_difference(there: Mapping[str, Any], here: Mapping[str, Any], ignore: Sequence[str] = ()) -> str:

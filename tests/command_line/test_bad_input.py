@@ -19,9 +19,11 @@ CASES = {
     ),
     "a value of another type": (["--config.model.dim=wide"], "--config.model.dim=wide: invalid literal"),
     "an unknown flag": (["--confg.model.dim=3"], "confg"),
+    "a word for a number in a tuple": (["--config.model.hidden=abc"], "not foreseen; --debug shows where"),
+    "a word for an option": (["--config.optimizer.options.b1=abc"], "not foreseen; --debug shows where"),
     "a bare argument": (["smoke"], "unexpected argument 'smoke'"),
     "an unknown option": (["--config.model.combiner_options.power=3"], "'sum' has no option 'power'"),
-    "an empty file": (["--config.data.path={tmp}/empty.csv"], "empty.csv"),
+    "an empty file": (["--config.data.path={tmp}/empty.csv"], "empty"),
     "a missing column": (["--config.data.text_column=txet"], "did you mean 'text'?"),
     "a label that is no class": (["--config.data.path_test={tmp}/other.csv"], "did you mean 'good'?"),
 }
@@ -38,6 +40,7 @@ def test_it_is_refused_in_one_line_and_leaves_no_trace(case, command, small, tmp
     assert message in done.stderr
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1, done.stderr
+    assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
 
 
@@ -57,6 +60,7 @@ def test_a_config_that_is_none_is_refused(command, arguments, message):
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_workdir_that_cannot_be_written_is_refused(command, small, tmp_path):
@@ -65,6 +69,9 @@ def test_a_workdir_that_cannot_be_written_is_refused(command, small, tmp_path):
     assert done.returncode == 1
     assert str(tmp_path / "file") in done.stderr
     assert done.stderr.count("\n") == 1
+    done = command("train.py", *small, f"--workdir={tmp_path / 'file'}")
+    assert done.returncode == 1
+    assert "is a file; expected a folder" in done.stderr
 
 
 def test_a_workdir_of_another_config_is_refused(trained, command, small):

@@ -57,6 +57,11 @@ def test_a_file_of_the_users_is_evaluated_or_if_unlabelled_predicted(trained, co
     refused = command("eval.py", f"--workdir={workdir}", file)
     assert refused.returncode == 1
     assert "has no labels" in refused.stderr
+    renamed = tmp_path / "renamed.csv"
+    renamed.write_text("review,verdict\na fine warm film,good\n")
+    columns = ["--config.data.text_column=review", "--config.data.label_column=verdict"]
+    other = command("eval.py", f"--workdir={workdir}", f"--config.data.path_test={renamed}", *columns)
+    assert other.returncode == 0, other.stderr
     predicted = command("eval.py", f"--workdir={workdir}", file, f"--predictions={tmp_path / 'p.csv'}")
     assert predicted.returncode == 0, predicted.stderr
     with (tmp_path / "p.csv").open(newline="") as rows:
@@ -75,7 +80,11 @@ def test_a_run_predicts_from_python_without_its_data(trained):
     assert [run.preprocessor.spec.classes[i] for i in mean[:2].argmax(axis=1)] == ["good", "bad"]
     as_rows = run.predict([{"text": text} for text in texts])
     np.testing.assert_array_equal(as_rows, mean)
+    labelled = run.predict([{"text": text, "label": "no class at all"} for text in texts])
+    np.testing.assert_array_equal(labelled, mean)
     assert run.predict([]).shape == (0, 2)
+    with pytest.raises(ValueError, match="expects a sequence of rows"):
+        run.predict("a fine warm film")
 
 
 def test_a_prediction_does_not_depend_on_its_batch(trained):
@@ -93,7 +102,7 @@ def test_data_that_changed_since_training_is_not_passed_off_as_the_same(
     workdir = tmp_path / "run"
     arguments = [*small, f"--config.data.path={copy}", "--config.train.epochs=1", f"--workdir={workdir}"]
     assert command("train.py", *arguments).returncode == 0
-    copy.write_text(copy.read_text().replace("film", "movie"))
+    copy.write_text(copy.read_text().replace(",good", ",bad", 30))
     done = command("eval.py", f"--workdir={workdir}")
     assert done.returncode == 1
     assert "has changed since" in done.stderr
@@ -109,6 +118,8 @@ def test_data_that_changed_since_training_is_not_passed_off_as_the_same(
         (("--workdir={run}", "--config.data.path_test={tmp}/none.csv"), "none.csv"),
         (("--workdir={run}", "--predictions={tmp}/no/out.csv"), "there is no folder"),
         (("--workdir={run}", "--split=tset"), "tset"),
+        (("--workdir={run}", "--split=test", "--config.data.path_test=x.csv"), "x.csv another file"),
+        (("--workdir={run}", "--predictions={tmp}"), "is a folder; expected the name of a CSV file"),
     ],
 )
 def test_what_cannot_be_evaluated_is_refused_in_one_line(trained, command, tmp_path, arguments, message):

@@ -137,6 +137,9 @@ def test_a_diverging_seed_can_be_recorded_instead(command, small, tmp_path):
     results = results_of(workdir)
     assert results["diverged"] == {str(seed): 1 for seed in range(5)}
     assert results["metrics"]["test"]["accuracy"] == {"per_seed": [None] * 5, "mean": None, "ci95": None}
+    assert command("eval.py", f"--workdir={workdir}").returncode == 0
+    evaluated = json.loads((workdir / "eval_test.json").read_text())
+    assert evaluated["metrics"] == results["metrics"]["test"]
 
 
 def test_a_users_combiner_trains_by_name(command, small, tmp_path):

@@ -32,7 +32,10 @@ def config(reviews_csv) -> ml_collections.ConfigDict:
     config.model.dim = 8
     config.model.dropout = 0.2
     config.model.word_dropout = 0.1
-    config.optimizer.learning_rate = 0.01
+    config.optimizer.update(
+        {"name": "adam", "learning_rate": 0.01, "weight_decay": 0.0, "schedule": "constant"}
+    )
+    config.model.embedding_scale = 0.1
     config.train.epochs = 3
     config.train.batch_size = 32
     config.train.length_buckets = 1

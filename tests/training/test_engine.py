@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,8 +23,8 @@ from training.engine import (
     train_epoch,
     train_step,
 )
+from training.lifecycle import device_arrays
 from training.network import make_network, make_program
-from training.run import device_arrays
 
 # What counts as the same parameters where XLA may order the arithmetic otherwise: float32 rounding over some twenty
 # Adam steps of size 0.01.
@@ -80,30 +81,49 @@ def test_a_model_learns_what_is_there_to_learn(engine):
     assert (history[-1]["train"]["loss"] < 0.5 * history[0]["train"]["loss"]).all()
 
 
-def test_a_step_descends_the_gradient_of_the_mean_loss_over_the_examples_present(engine):
-    program, arrays, _ = engine(
-        optimizer__name="sgd", optimizer__weight_decay=0.0, model__dropout=0.0, model__word_dropout=0.0
-    )
+def take_step(program, arrays, rows, present=None, width_index=-1, key=0):
     state = init_state(jnp.uint32(0), jnp.float32(0.5), program)
-    rows = jnp.arange(8)
-    half = Batches(rows, jnp.asarray([1.0] * 4 + [0.0] * 4), jnp.int32(len(program.widths) - 1))
-    only = Batches(rows[:4], jnp.ones(4), half.width_index)
-    after = [
-        train_step(
-            state.params,
-            state.fixed,
-            state.opt_state,
-            batch_at(arrays, batch),
-            batch.width_index,
-            jax.random.key(0),
-            state.learning_rate,
-            program,
-        )[0]
-        for batch in (half, only)
-    ]
-    assert_close(after[0], after[1], rtol=1e-6, atol=1e-7)
-    moved = jax.tree.map(lambda new, old: float(jnp.abs(new - old).max()), after[0], state.params)
-    assert all(distance > 0 for distance in jax.tree.leaves(moved))
+    present = jnp.ones(len(rows)) if present is None else jnp.asarray(present)
+    batch = Batches(jnp.asarray(rows), present, jnp.int32(width_index % len(program.widths)))
+    params, _, sums = train_step(
+        state.params,
+        state.fixed,
+        state.opt_state,
+        batch_at(arrays, batch),
+        batch.width_index,
+        jax.random.key(key),
+        state.learning_rate,
+        program,
+    )
+    return params, sums
+
+
+PLAIN = {"optimizer__name": "sgd", "model__dropout": 0.0, "model__word_dropout": 0.0}
+
+
+def test_a_step_goes_down_the_gradient_of_the_mean_loss_over_the_examples_present(engine):
+    program, arrays, _ = engine(**PLAIN)
+    state = init_state(jnp.uint32(0), jnp.float32(0.5), program)
+
+    def mean_loss(params):
+        logits = nnx.merge(program.network.graphdef, params, state.fixed)({"tokens": arrays["tokens"][:4]})
+        shares = jnp.exp(logits) / jnp.exp(logits).sum(axis=1, keepdims=True)
+        return -jnp.log(shares[jnp.arange(4), arrays["targets"][:4]]).mean()
+
+    expected = jax.tree.map(lambda p, g: p - 0.5 * g, state.params, jax.grad(mean_loss)(state.params))
+    with_filling, sums = take_step(program, arrays, range(8), present=[1.0] * 4 + [0.0] * 4)
+    assert_close(with_filling, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(sums["loss"], 4 * mean_loss(state.params), rtol=1e-5)
+
+
+def test_a_step_on_a_trimmed_batch_is_the_step_on_the_whole_one(engine):
+    program, arrays, _ = engine(**PLAIN, train__length_buckets=3)
+    batches = batch_indices(arrays["bucket"], 16)
+    assert len(program.widths) > 1
+    for rows, present, width_index in zip(*batches, strict=True):
+        trimmed, _ = take_step(program, arrays, rows, present, int(width_index))
+        whole, _ = take_step(program, arrays, rows, present)
+        assert_close(trimmed, whole, rtol=1e-5, atol=1e-6)
 
 
 def test_replicas_side_by_side_and_one_after_the_other_agree(engine):
@@ -116,9 +136,9 @@ def test_replicas_side_by_side_and_one_after_the_other_agree(engine):
     assert_close(by_map.best_epoch, by_vmap.best_epoch, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("mode", ["map", "vmap"])
-def test_a_replica_comes_to_the_same_parameters_alone_and_in_company(engine, mode):
-    built = engine()
+@pytest.mark.parametrize(("mode", "buckets"), [("map", 1), ("vmap", 3)])
+def test_a_replica_comes_to_the_same_parameters_alone_and_in_company(engine, mode, buckets):
+    built = engine(train__length_buckets=buckets)
     together, _ = train(*built, seeds=[0, 1, 2, 3, 4], mode=mode)
     alone, _ = train(*built, seeds=[3], mode=mode)
     third = jax.tree.map(lambda leaf: leaf[3:4], together)
@@ -138,7 +158,7 @@ def test_each_replica_may_have_its_own_learning_rate(engine):
 
 def test_the_best_epochs_parameters_are_kept(engine):
     program, arrays, validation = engine(train__monitor="loss")
-    state, history = train(program, arrays, validation, seeds=[0, 1], epochs=6, rates=0.3)
+    state, history = train(program, arrays, validation, seeds=[0, 1], epochs=6, rates=2.0)
     losses = np.stack([epoch["validation"]["loss"] for epoch in history])
     np.testing.assert_array_equal(state.best_epoch, 1 + losses.argmin(axis=0))
     assert (losses.argmin(axis=0) < 5).any(), "the test needs a seed whose best epoch is not its last"
@@ -226,15 +246,43 @@ def test_examples_are_shuffled_evenly():
     assert abs(counts - 1000).max() < 5 * np.sqrt(1000)
 
 
-def test_every_epoch_has_an_order_of_its_own_and_each_seed_too(engine):
-    program, arrays, validation = engine()
-    # With a learning rate of zero the parameters stay, so the training loss differs by dropout alone, which is drawn
-    # anew for every epoch.
-    _, history = train(program, arrays, validation, seeds=[0, 1], rates=0.0)
-    losses = np.stack([epoch["train"]["loss"] for epoch in history])
-    assert len(np.unique(losses)) == losses.size
-    validation_losses = np.stack([epoch["validation"]["loss"] for epoch in history])
-    assert len(np.unique(validation_losses[:, 0])) == 1, "nothing is random in evaluation"
+def test_every_epoch_and_every_seed_has_an_order_of_its_own(engine):
+    program, arrays, validation = engine(**PLAIN, train__length_buckets=3)
+    run = jitted(program, "map")
+    state = start(program, [0])
+
+    def after_one_epoch(epoch_argument=0, **changes):
+        replaced = state._replace(
+            **{k: jnp.asarray([v], getattr(state, k).dtype) for k, v in changes.items()}
+        )
+        return jax.tree.leaves(run(replaced, np.int32(epoch_argument), arrays, validation)[0].params)
+
+    first = after_one_epoch()
+    assert_close(first, after_one_epoch(), rtol=0, atol=0)
+    for other in (
+        after_one_epoch(epoch=1, best_epoch=1),
+        after_one_epoch(seed=1),
+        after_one_epoch(epoch_argument=1),
+    ):
+        # The same examples from the same start: only their order, or that of the batches' widths, tells them apart.
+        assert max(np.abs(a - b).max() for a, b in zip(first, other, strict=True)) > 1e-6
+
+
+def test_every_step_drops_other_units(engine):
+    program, arrays, _ = engine()
+    same = {"tokens": arrays["tokens"][:1], "targets": arrays["targets"][:1], "bucket": arrays["bucket"][:1]}
+    losses = []
+    for steps in (1, 2):  # of a batch of one example repeated, at a learning rate of zero
+        repeated = {name: jnp.repeat(array, 32 * steps, axis=0) for name, array in same.items()}
+        _, history = train(program, repeated, repeated, seeds=[0], epochs=1, rates=0.0)
+        losses.append(float(history[0]["train"]["loss"][0]))
+    assert abs(losses[0] - losses[1]) > 1e-6, "the mean over two steps differs from the first"
+
+
+def test_nothing_is_random_in_evaluation(engine):
+    _, history = train(*engine(), seeds=[0, 1], rates=0.0)
+    losses = np.stack([epoch["validation"]["loss"] for epoch in history])
+    assert len(np.unique(losses[:, 0])) == 1
 
 
 def test_an_unknown_way_to_run_replicas_is_refused():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from data.atomic import write_text
 from training import workdir as files
 from training.checkpoints import ResumeCheckpoints, restore_best, save_best
 from training.metric_files import MetricFiles
@@ -63,7 +64,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         files.write_json(path, {"a": float("nan")})
     with pytest.raises(UnicodeEncodeError):
-        files.write_text(path, "half of this can be written \ud800")
+        write_text(path, "half of this can be written \ud800")
     assert files.read_json(path) == {"a": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["results.json"]
 

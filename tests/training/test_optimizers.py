@@ -2,9 +2,11 @@
 
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from configs import sentiment
+from training.adam import adam
 from training.optimizers import OPTIMIZERS, SCHEDULES, make_optimizer
 
 
@@ -51,13 +53,14 @@ def test_warm_up_rises_linearly_to_the_full_rate_and_then_the_schedule_begins(sc
     assert (np.diff(moves[4:]) <= 0).all()
 
 
-def test_weight_decay_is_decoupled_where_the_optimiser_has_its_own_and_joins_the_gradient_elsewhere():
-    sgd = steps_taken(optimizer_of(weight_decay=0.5), steps=1, gradient=0.0)
-    np.testing.assert_allclose(sgd, [0.5])
-    adamw = steps_taken(
-        optimizer_of(name="adamw", weight_decay=0.5), learning_rate=0.1, steps=1, gradient=0.0
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "adagrad"])
+def test_weight_decay_is_decoupled_from_the_gradient_for_every_optimiser(name):
+    optimizer = optimizer_of(name=name, weight_decay=0.5, schedule="linear")
+    np.testing.assert_allclose(
+        steps_taken(optimizer, learning_rate=0.1, steps=3, gradient=0.0),
+        0.05 * np.asarray([1, 0.9, 0.8]),
+        rtol=1e-5,
     )
-    np.testing.assert_allclose(adamw, [0.05], rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
@@ -68,6 +71,31 @@ def test_weight_decay_spares_vectors(name):
     updates, _ = update.update(zeros, update.init(params), params)
     assert float(jnp.abs(updates["bias"]).max()) == 0
     assert float(jnp.abs(updates["kernel"]).max()) > 0
+
+
+def test_our_adam_is_optaxs_to_rounding():
+    rng = np.random.default_rng(0)
+    params = {"a": jnp.asarray(rng.normal(size=(5, 3)), jnp.float32), "b": jnp.zeros(4)}
+    rate = optax.linear_schedule(0.1, 0.01, 50)
+    both = [adam(rate, b1=0.8, b2=0.99, eps=1e-3), optax.adam(rate, b1=0.8, b2=0.99, eps=1e-3)]
+    states, trained = [each.init(params) for each in both], [params, params]
+    for _ in range(60):
+        grads = {
+            "a": jnp.asarray(rng.normal(size=(5, 3)), jnp.float32),
+            "b": jnp.asarray([1e-4, 0.0, 1.0, 1e4]),
+        }
+        for i, each in enumerate(both):
+            updates, states[i] = each.update(grads, states[i], trained[i])
+            trained[i] = optax.apply_updates(trained[i], updates)
+    for name in params:
+        np.testing.assert_allclose(trained[0][name], trained[1][name], rtol=2e-5, atol=1e-6)
+
+
+def test_adamw_is_optaxs_adamw():
+    ours = steps_taken(optimizer_of(name="adamw", weight_decay=0.5, schedule="cosine"), 0.1)
+    config = {"learning_rate": optax.cosine_decay_schedule(0.1, 10), "weight_decay": 0.5}
+    theirs = steps_taken(lambda _: optax.adamw(**config))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
 
 
 def test_gradients_are_clipped_to_a_norm():

@@ -21,7 +21,16 @@ from training import run
         ({"train.epochs": 0}, "train.epochs must be at least 1, got 0"),
         ({"train.length_buckets": 0}, "train.length_buckets must be at least 1, got 0"),
         ({"engine.replicas": "pmap"}, "auto, map or vmap, got 'pmap'"),
-        ({"seeds": ()}, "seeds must be different non-negative integers, got ()"),
+        ({"seeds": ()}, "seeds must be different integers from 0 to 2**32 - 1, got ()"),
+        ({"seeds": (-1,)}, "from 0 to 2**32 - 1, got (-1,)"),
+        ({"seeds": (0, 2**32)}, "from 0 to 2**32 - 1"),
+        (
+            {"optimizer.learning_rate": float("nan")},
+            "optimizer.learning_rate must be a finite number, got nan",
+        ),
+        ({"optimizer.learning_rate": -1.0}, "optimizer.learning_rate must not be negative, got -1.0"),
+        ({"data.split_seed": -1}, "data.split_seed must not be negative, got -1"),
+        ({"data.path": "", "data.path_test": "t.csv"}, "data.path_test=t.csv needs data.path"),
         ({"seeds": (1, 1)}, "seeds must be different"),
         ({"data.name": "rotten_tomatos", "data.path": ""}, "did you mean 'rotten_tomatoes'"),
         ({"data.path": "none.csv"}, "none.csv"),
@@ -35,3 +44,29 @@ def test_what_cannot_be_is_refused_and_leaves_no_trace(config, tmp_path, fields,
         run(changed, tmp_path / "run")
     assert message in str(error.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_of_the_users_stays_when_nothing_came_of_a_run(config, tmp_path):
+    changed = config.copy_and_resolve_references()
+    changed.model.combiner = "summ"
+    with pytest.raises(ValueError, match="summ"):
+        run(changed, tmp_path)
+    assert tmp_path.is_dir()
+    with pytest.raises(ValueError, match="summ"):
+        run(changed, tmp_path / "deep" / "er")
+    assert not (tmp_path / "deep").exists()
+
+
+def test_a_run_does_not_go_on_with_other_data(config, tmp_path, reviews_csv):
+    copy = tmp_path / "copy.csv"
+    copy.write_text(reviews_csv.read_text())
+    changed = config.copy_and_resolve_references()
+    changed.data.path = str(copy)
+    workdir = tmp_path / "run"
+    run(changed, workdir)
+    (workdir / "results.json").unlink()  # as if it had been killed before its end
+    before = (workdir / "preprocessor.json").read_bytes()
+    copy.write_text(copy.read_text().replace(",good", ",bad", 20))
+    with pytest.raises(ValueError, match=r"the data of copy.csv \(.*train.*\) has changed since the run in"):
+        run(changed, workdir)
+    assert (workdir / "preprocessor.json").read_bytes() == before

@@ -2,10 +2,11 @@
 
 import contextlib
 import functools
+import math
 import pathlib
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -22,7 +23,7 @@ from .metric_files import MetricFiles
 from .network import make_network, make_program
 from .progress import EpochProgress
 from .references import text_references
-from .results import make_results
+from .results import diverged_seeds, make_results
 from .trained import TrainedRun
 
 
@@ -51,21 +52,25 @@ def run(config: Any, workdir: pathlib.Path) -> dict[str, Any]:
     _check(config)
     use_compilation_cache(config.engine.compilation_cache)
     with files.claim_workdir(workdir, config.to_dict()):
-        if (workdir / files.RESULTS_FILE).exists():
+        if (workdir / files.CONFIG_FILE).exists() and (workdir / files.RESULTS_FILE).exists():
             return files.read_json(workdir / files.RESULTS_FILE)
         dataset = data.load(config.data)
         network = make_network(config, dataset.spec)
         program = make_program(config, network, dataset.spec, len(dataset.splits["train"]))
+        engine = _Engine(config, program, dataset)
+        check_same_data(workdir, dataset)
         # Only now, when nothing more can be wrong with the config, does the workdir become its own.
         files.write_json(workdir / files.CONFIG_FILE, config.to_dict())
+        files.write_json(workdir / files.DATA_FILE, _fingerprints(dataset))
         dataset.preprocessor.save(workdir / files.PREPROCESSOR_FILE)
 
         with ResumeCheckpoints(workdir) as checkpoints:
-            state, timing = _train(config, program, dataset, workdir, checkpoints)
+            state, timing = _train(config, engine, workdir, checkpoints)
             best = Variables(state.best_params, state.fixed)
             save_best(workdir, best)
-            trained = TrainedRun(config, network, best, dataset.preprocessor)
-            results = make_results(config, dataset, trained, jax.device_get(state), timing)
+            state = jax.device_get(state)
+            trained = TrainedRun(config, network, best, dataset.preprocessor, diverged_seeds(config, state))
+            results = make_results(config, dataset, trained, state, timing)
             results["references"] = text_references(dataset)
             files.write_json(workdir / files.RESULTS_FILE, results)
             checkpoints.delete()
@@ -78,41 +83,81 @@ def use_compilation_cache(folder: str) -> None:
         jax.config.update("jax_enable_compilation_cache", False)
         return
     folder = folder or str(pathlib.Path(platformdirs.user_cache_dir("combiner-ablations")) / "compiled")
+    jax.config.update("jax_enable_compilation_cache", True)
     jax.config.update("jax_compilation_cache_dir", folder)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
+def check_same_data(workdir: pathlib.Path, dataset: data.Dataset) -> None:
+    """Raises ValueError if a workdir's run was begun on other examples than these."""
+    path = workdir / files.DATA_FILE
+    if path.exists() and (
+        changed := files.describe_difference(files.read_json(path), _fingerprints(dataset))
+    ):
+        splits = ", ".join(field.partition(":")[0] for field in changed.split(", "))
+        raise ValueError(
+            f"the data of {dataset.name} ({splits}) has changed since the run in {workdir} began; "
+            "restore it, or train in another --workdir"
+        )
+
+
+def _fingerprints(dataset: data.Dataset) -> dict[str, str]:
+    return {name: split.fingerprint() for name, split in dataset.splits.items()}
+
+
 def _check(config: Any) -> None:
-    if not config.seeds or len(set(config.seeds)) < len(config.seeds) or min(config.seeds) < 0:
-        raise ValueError(f"seeds must be different non-negative integers, got {tuple(config.seeds)}")
+    seeds = tuple(config.seeds)
+    if not seeds or len(set(seeds)) < len(seeds) or not all(type(s) is int and 0 <= s < 2**32 for s in seeds):
+        raise ValueError(f"seeds must be different integers from 0 to 2**32 - 1, got {seeds}")
     if config.train.on_divergence not in ("stop", "freeze"):
         raise ValueError(f"train.on_divergence must be stop or freeze, got {config.train.on_divergence!r}")
+    for field, value in files.flatten(config.to_dict()).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{field} must be a finite number, got {value}")
+    for field in (
+        "optimizer.learning_rate",
+        "optimizer.weight_decay",
+        "model.embedding_scale",
+        "data.split_seed",
+    ):
+        section, _, name = field.partition(".")
+        if config[section][name] < 0:
+            raise ValueError(f"{field} must not be negative, got {config[section][name]}")
+
+
+class _Engine:
+    """The program of one run with its data: traced, which finds what is still wrong with a config, not yet compiled."""
+
+    def __init__(self, config: Any, program: Program, dataset: data.Dataset):
+        self.program = program
+        self.data = tuple(device_arrays(dataset.splits[name], program) for name in ("train", "validation"))
+        start = jax.vmap(functools.partial(init_state, program=program))
+        seeds = jnp.asarray(config.seeds, jnp.uint32)
+        rates = jnp.full(len(config.seeds), config.optimizer.learning_rate, jnp.float32)
+        self.start = functools.partial(jax.jit(start), seeds, rates)
+        self.abstract_state = jax.eval_shape(start, seeds, rates)
+        epoch_of_all = replicate(functools.partial(train_epoch, program=program), config.engine.replicas)
+        self._lowered = jax.jit(epoch_of_all, donate_argnums=0).lower(
+            self.abstract_state, np.int32(0), *self.data
+        )
+
+    def compile(self) -> Callable[[TrainState, int], Any]:
+        """Returns (state of all replicas, epoch) -> (their state after it, metrics)."""
+        compiled = self._lowered.compile()
+        return lambda state, epoch: compiled(state, np.int32(epoch), *self.data)
 
 
 def _train(
-    config: Any,
-    program: Program,
-    dataset: data.Dataset,
-    workdir: pathlib.Path,
-    checkpoints: ResumeCheckpoints,
+    config: Any, engine: _Engine, workdir: pathlib.Path, checkpoints: ResumeCheckpoints
 ) -> tuple[TrainState, dict[str, float]]:
     """Trains until every replica is done; returns their state and the seconds it took."""
-    train, validation = (device_arrays(dataset.splits[name], program) for name in ("train", "validation"))
-    start = jax.vmap(functools.partial(init_state, program=program))
-    seeds = jnp.asarray(config.seeds, jnp.uint32)
-    rates = jnp.full(len(config.seeds), config.optimizer.learning_rate, jnp.float32)
-    abstract = jax.eval_shape(start, seeds, rates)
-
     began = time.perf_counter()
-    epoch_of_all = replicate(functools.partial(train_epoch, program=program), config.engine.replicas)
-    compiled = (
-        jax.jit(epoch_of_all, donate_argnums=0).lower(abstract, np.int32(0), train, validation).compile()
-    )
+    train_all = engine.compile()
     timing = {"compile_seconds": time.perf_counter() - began, "train_seconds": 0.0}
 
-    restored = checkpoints.restore(abstract)
+    restored = checkpoints.restore(engine.abstract_state)
     if restored is None:
-        state = jax.jit(start)(seeds, rates)
+        state = engine.start()
     else:
         state, timing["train_seconds"] = restored[0], restored[1]["train_seconds"]
 
@@ -123,9 +168,9 @@ def _train(
         EpochProgress(config, epoch) as progress,
         _stop_signals() as stop,
     ):
-        while epoch < config.train.epochs and bool(is_active(state, program).any()):
+        while epoch < config.train.epochs and bool(is_active(state, engine.program).any()):
             began = time.perf_counter()
-            state, metrics = compiled(state, np.int32(epoch), train, validation)
+            state, metrics = train_all(state, epoch)
             metrics = jax.device_get(metrics)
             timing["train_seconds"] += time.perf_counter() - began
             epoch += 1
