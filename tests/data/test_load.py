@@ -136,7 +136,8 @@ def test_preparing_and_loading_are_silent_and_light(tmp_path, folder):
     code = (
         "import sys, absl.logging, ml_collections, data\n"
         "absl.logging.set_verbosity(absl.logging.INFO)\n"  # as absl.app.run does
-        "fields = dict(name='rotten_tomatoes', path='', text_column='text', label_column='label', id_column='',\n"
+        "fields = dict(name='rotten_tomatoes', path='', path_validation='', path_test='', text_column='text',\n"
+        "              label_column='label', id_column='',\n"
         "              dir=sys.argv[1], min_count=2, max_vocab=0, max_length=64, weights='', split_seed=0)\n"
         "assert len(data.load(ml_collections.ConfigDict(fields)).splits['train']) == 9806\n"
         "print(*sorted({'tensorflow', 'pandas', 'sklearn'} & set(sys.modules)))\n"
