@@ -16,14 +16,20 @@ from .base import Combiner, Dim
 class Attention(Combiner):
     """Scaled dot-product attention with one learned query: y = Σ_i a_i x_i, a = softmax_i(q·x_i / √dim).
 
-    The vectors are keys and values at once. A key map K would add nothing, since q·(K x) = (Kᵀq)·x, and a key bias
-    shifts every score alike and would never get a gradient. q starts at zero, where attention is the mean.
+    The vectors are keys and values at once. A linear key map K would add nothing, since q·(K x) = (Kᵀq)·x, and a key
+    bias shifts every score alike and would never get a gradient. (Yang et al. score tanh(K x + b), which can do more.)
+    q starts at zero, where attention is the mean.
     """
 
     name = "attention"
     formula = "y = Σ_i a_i x_i, a = softmax_i(q·x_i / √dim)"
-    citation = "Yang et al. 2016, Hierarchical Attention Networks; scaling by Vaswani et al. 2017"
+    citation = (
+        "after Yang et al. 2016, Hierarchical Attention Networks, without its tanh layer; scaled as in "
+        "Vaswani et al. 2017, Attention Is All You Need"
+    )
     permutation_invariant = True
+    use_when = "a few vectors of the bag matter and the vectors themselves say which"
+    loses = "order and number, and whatever gets little attention"
 
     def __init__(self, *, num_vectors: int, dim: Dim, rngs: nnx.Rngs | None = None):
         super().__init__(num_vectors=num_vectors, dim=dim, rngs=rngs)

@@ -1,6 +1,7 @@
 """The contract that every combiner keeps: n vectors in, one vector out, masks and empty bags handled in one place."""
 
 import abc
+import inspect
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -31,6 +32,10 @@ class Combiner(nnx.Module, abc.ABC):
       variable_length: whether fewer than `num_vectors` vectors are accepted.
       accepts_weights: whether `weights` has a meaning.
       accepts_unequal_widths: whether x may be a sequence of n arrays of different widths.
+      weights_are_counts: whether an integer weight k equals the vector given k times (sum and mean, not sqrtn).
+      needs_rngs: whether it draws something fixed at the start that is not trained, a random role for example.
+      use_when: one sentence for the reference page: what it is good for.
+      loses: one sentence for the reference page: what cannot be read back out of the combined vector.
       embedding_mean: around which value embeddings must start for this combiner to have a fair start; a product over a
         long bag of embeddings around zero vanishes, for example.
       num_vectors: the largest number of vectors.
@@ -46,10 +51,22 @@ class Combiner(nnx.Module, abc.ABC):
     variable_length: ClassVar[bool] = True
     accepts_weights: ClassVar[bool] = False
     accepts_unequal_widths: ClassVar[bool] = False
+    weights_are_counts: ClassVar[bool] = False
+    needs_rngs: ClassVar[bool] = False
+    use_when: ClassVar[str] = ""
+    loses: ClassVar[str] = ""
     embedding_mean: ClassVar[float] = 0.0
 
     def __init__(self, *, num_vectors: int, dim: Dim, rngs: nnx.Rngs | None = None, **options: Any):
+        # A subclass may fix the options of its parent, which then still passes them on.
+        parents = [cls for cls in type(self).__mro__ if issubclass(cls, Combiner)]
+        for option in options.keys() - {name for cls in parents for name in combiner_options(cls)}:
+            raise ValueError(f"combiner {self.name!r} has no option {option!r}")
         self.num_vectors, self.dim = self._checked_sizes(num_vectors, dim)
+        if rngs is not None and not isinstance(rngs, nnx.Rngs):
+            raise ValueError(f"rngs must be nnx.Rngs(seed), got {rngs!r}")
+        if rngs is None and self.needs_rngs:
+            raise ValueError(f"combiner {self.name!r} draws fixed random numbers: pass rngs=nnx.Rngs(seed)")
         if rngs is None and self.parameter_count(self.num_vectors, self.dim, **options) > 0:
             raise ValueError(f"combiner {self.name!r} has parameters: pass rngs=nnx.Rngs(seed)")
         self.out_dim = self.output_width(self.num_vectors, self.dim, **options)
@@ -128,7 +145,7 @@ class Combiner(nnx.Module, abc.ABC):
         present = mask
         if weights is not None:
             weights = jnp.where(mask, weights, 0)
-            present = mask & (weights != 0)
+            present = weights != 0
         if isinstance(parts, tuple):
             parts = tuple(jnp.where(mask[..., i, None], part, 0) for i, part in enumerate(parts))
         else:
@@ -141,23 +158,22 @@ class Combiner(nnx.Module, abc.ABC):
         return jnp.where(present.any(axis=-1, keepdims=True), y, 0)
 
     def _checked_sizes(self, num_vectors: int, dim: Dim) -> tuple[int, Dim]:
-        if not isinstance(num_vectors, int | np.integer) or num_vectors < 1:
-            raise ValueError(f"num_vectors must be a positive integer, got {num_vectors!r}")
+        check_positive("num_vectors", num_vectors)
         if self.arity is not None and num_vectors != self.arity:
             raise ValueError(
                 f"combiner {self.name!r} combines exactly {self.arity} vectors, not {num_vectors}"
             )
         widths = dim if isinstance(dim, tuple | list) else (dim,)
-        if not widths or not all(isinstance(w, int | np.integer) and w >= 1 for w in widths):
+        if not widths or not all(_is_positive_integer(width) for width in widths):
             raise ValueError(f"dim must be a positive integer or a tuple of them, got {dim!r}")
         if not isinstance(dim, tuple | list):
             return int(num_vectors), int(dim)
         if len(dim) != num_vectors:
             raise ValueError(f"dim={tuple(dim)} names {len(dim)} widths for num_vectors={num_vectors}")
-        if len(set(dim)) > 1 and not self.accepts_unequal_widths:
-            raise ValueError(f"combiner {self.name!r} needs equal widths, got dim={tuple(dim)}")
-        if not self.accepts_unequal_widths:
+        if len(set(dim)) == 1:
             return int(num_vectors), int(dim[0])
+        if not self.accepts_unequal_widths:
+            raise ValueError(f"combiner {self.name!r} needs equal widths, got dim={tuple(dim)}")
         return int(num_vectors), tuple(int(w) for w in dim)
 
     def _checked_parts(self, x: Any) -> Any:
@@ -239,3 +255,31 @@ def _equal_width(dim: Dim) -> int:
 def total_width(num_vectors: int, dim: Dim) -> int:
     """Returns the width of all parts side by side: n·dim, or Σ dim_i where the widths differ."""
     return sum(dim) if isinstance(dim, tuple) else num_vectors * dim
+
+
+def combiner_options(cls: type[Combiner]) -> dict[str, Any]:
+    """Returns the options of a combiner's class with their defaults (inspect.Parameter.empty where there is none)."""
+    parameters = inspect.signature(cls.__init__).parameters.values()
+    return {
+        p.name: p.default
+        for p in parameters
+        if p.kind is p.KEYWORD_ONLY and p.name not in ("num_vectors", "dim", "rngs")
+    }
+
+
+def _is_positive_integer(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
+
+
+def at_least_float32(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Returns x in float32, or as it is where wider: several roundings to bfloat16 in a row would add up."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
+def check_positive(option: str, value: Any, *, optional: bool = False) -> None:
+    """Raises ValueError, naming the option, where its value is not a positive integer (or None where optional)."""
+    if optional and value is None:
+        return
+    if not _is_positive_integer(value):
+        expected = "a positive integer or None" if optional else "a positive integer"
+        raise ValueError(f"{option} must be {expected}, got {value!r}")

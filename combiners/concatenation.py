@@ -9,7 +9,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-from .base import Combiner, Dim, Parts, total_width
+from .base import Combiner, Dim, Parts, at_least_float32, check_positive, total_width
 
 
 def _reference_concatenation(x: Sequence[np.ndarray], mask: np.ndarray, width: int) -> np.ndarray:
@@ -31,6 +31,8 @@ class Concat(Combiner):
     citation = "Bengio et al. 2003, A Neural Probabilistic Language Model"
     permutation_invariant = False
     accepts_unequal_widths = True
+    use_when = "slots have a meaning of their own, or the inputs are measured and not learned"
+    loses = "nothing; it is n times as wide, and what follows must learn every slot anew"
 
     @classmethod
     def output_width(cls, num_vectors: int, dim: Dim, **options: Any) -> int:
@@ -66,6 +68,8 @@ class PaddedSum(Combiner):
     citation = "the identity [u; v] = [u; 0] + [0; v]"
     permutation_invariant = False
     accepts_unequal_widths = True
+    use_when = "you want concatenation as a sum, to prove them equal or to add the padded parts one by one"
+    loses = "nothing; it is n times as wide"
 
     @classmethod
     def output_width(cls, num_vectors: int, dim: Dim, **options: Any) -> int:
@@ -111,12 +115,13 @@ class PositionSum(Combiner):
     formula = "y = Σ_i x_i W_i"
     citation = "the identity W[u; v] = W_u u + W_v v"
     permutation_invariant = False
+    use_when = "order matters and the combined width must not grow with the number of slots"
+    loses = "what the maps fold onto each other: n·dim numbers go into `features`"
 
     def __init__(
         self, *, num_vectors: int, dim: Dim, rngs: nnx.Rngs | None = None, features: int | None = None
     ):
-        if features is not None and (not isinstance(features, int | np.integer) or features < 1):
-            raise ValueError(f"features must be a positive integer or None, got {features!r}")
+        check_positive("features", features, optional=True)
         super().__init__(num_vectors=num_vectors, dim=dim, rngs=rngs, features=features)
         init = jax.nn.initializers.variance_scaling(1.0, "fan_in", "normal", batch_axis=0)
         self.kernel = nnx.Param(init(rngs.params(), (self.num_vectors, self.dim, self.out_dim)))
@@ -139,9 +144,7 @@ class PositionSum(Combiner):
     ) -> Float[Array, "*batch out"]:
         """Maps each vector by the matrix of its slot and adds."""
         del mask, weights
-        kernel = self.kernel[: x.shape[-2]].astype(x.dtype)
-        precision = jnp.promote_types(x.dtype, jnp.float32)
-        return jnp.einsum("...nd,ndo->...o", x, kernel, preferred_element_type=precision)
+        return jnp.einsum("...nd,ndo->...o", at_least_float32(x), self.kernel[: x.shape[-2]])
 
     def numpy_reference(
         self, x: Sequence[np.ndarray], mask: np.ndarray, weights: np.ndarray | None

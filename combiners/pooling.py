@@ -17,9 +17,11 @@ def _weighted_sum(
     return jnp.sum(x if weights is None else weights[..., None] * x, axis=-2)
 
 
-def _total(x: Bool[Array, "*batch n"] | Float[Array, "*batch n"]) -> Float[Array, "*batch"]:
-    """Returns the sum over the slots in at least float32: bfloat16 cannot count past 256."""
-    return jnp.sum(x, axis=-1, dtype=jnp.promote_types(x.dtype, jnp.float32))
+def _total(
+    numbers: Bool[Array, "*batch n"] | Float[Array, "*batch n"], x: Float[Array, "*batch n dim"]
+) -> Float[Array, "*batch"]:
+    """Returns the sum of one number per slot, in the precision of x but at least float32: bfloat16 stops at 256."""
+    return jnp.sum(numbers, axis=-1, dtype=jnp.promote_types(x.dtype, jnp.float32))
 
 
 def _divide(total: Float[Array, "*batch dim"], divisor: Float[Array, "*batch"]) -> Float[Array, "*batch dim"]:
@@ -53,6 +55,9 @@ class Sum(Combiner):
     citation = "Mitchell & Lapata 2010, Composition in Distributional Models of Semantics"
     permutation_invariant = True
     accepts_weights = True
+    weights_are_counts = True
+    use_when = "how often things occur matters, and what follows is linear or can learn to undo it"
+    loses = "order; its length grows with the number of vectors"
 
     def combine(
         self,
@@ -72,7 +77,11 @@ class Sum(Combiner):
 
 
 class Mean(Combiner):
-    """Mean: y = Σ_i w_i x_i / Σ_i w_i. Zeros where the weights cancel (Σ_i w_i = 0)."""
+    """Mean: y = Σ_i w_i x_i / Σ_i w_i.
+
+    Zeros where the weights cancel exactly (Σ_i w_i = 0); where they nearly do, the mean is as large as their sum is
+    small.
+    """
 
     name = "mean"
     formula = "y = Σ_i w_i x_i / Σ_i w_i"
@@ -81,6 +90,9 @@ class Mean(Combiner):
     )
     permutation_invariant = True
     accepts_weights = True
+    weights_are_counts = True
+    use_when = "bags differ in length and only their average content matters"
+    loses = "order and number: a bag and the same bag twice look alike"
 
     def combine(
         self,
@@ -90,7 +102,7 @@ class Mean(Combiner):
     ) -> Float[Array, "*batch out"]:
         """Divides the sum by the number of vectors that are present, or by their weights."""
         divisor = mask if weights is None else weights
-        return _divide(_weighted_sum(x, weights), _total(divisor))
+        return _divide(_weighted_sum(x, weights), _total(divisor, x))
 
     def numpy_reference(
         self, x: Sequence[np.ndarray], mask: np.ndarray, weights: np.ndarray | None
@@ -101,15 +113,21 @@ class Mean(Combiner):
 
 
 class SqrtN(Combiner):
-    """Square-root-n: y = Σ_i w_i x_i / √(Σ_i w_i²), so that n independent vectors keep the variance of one."""
+    """Square-root-n: y = Σ_i w_i x_i / √(Σ_i w_i²), so that n independent vectors keep the variance of one.
+
+    Without weights this is the variance-preserving aggregation of graph networks, Σ_i x_i / √n.
+    """
 
     name = "sqrtn"
     formula = "y = Σ_i w_i x_i / √(Σ_i w_i²)"
     citation = (
-        "TensorFlow, embedding_lookup_sparse (combiner='sqrtn'); Cer et al. 2018, Universal Sentence Encoder"
+        "TensorFlow, embedding_lookup_sparse (combiner='sqrtn'); Cer et al. 2018, Universal Sentence Encoder; "
+        "Schneckenreiter et al. 2024, GNN-VPA (variance-preserving aggregation)"
     )
     permutation_invariant = True
     accepts_weights = True
+    use_when = "bags differ much in length and what follows expects one scale of variance"
+    loses = "order; number and length are mixed"
 
     def combine(
         self,
@@ -122,7 +140,7 @@ class SqrtN(Combiner):
             # The result does not depend on the scale of the weights; at scale one their squares cannot overflow.
             largest = jax.lax.stop_gradient(jnp.max(jnp.abs(weights), axis=-1, keepdims=True))
             weights = weights / jnp.where(largest == 0, 1, largest)
-        squares = _total(mask if weights is None else weights**2)
+        squares = _total(mask if weights is None else weights**2, x)
         # The root of an empty bag's 0 has an infinite slope, which no later select can undo.
         divisor = jnp.sqrt(jnp.where(squares == 0, 1, squares))
         return _weighted_sum(x, weights) / divisor[..., None]
@@ -143,6 +161,8 @@ class Max(Combiner):
     formula = "y_j = max_i x_ij"
     citation = "Collobert et al. 2011, Natural Language Processing (Almost) from Scratch"
     permutation_invariant = True
+    use_when = "one strong sign anywhere in the bag decides"
+    loses = "order, counts, and all but the largest value of each dimension"
 
     def combine(
         self,

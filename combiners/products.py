@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from .base import Combiner
+from .base import Combiner, at_least_float32
 
 
 def _fold_in_pairs(
@@ -36,6 +36,8 @@ class Product(Combiner):
     citation = "Mitchell & Lapata 2010, Composition in Distributional Models of Semantics"
     permutation_invariant = True
     embedding_mean = 1.0
+    use_when = "the effect of one vector depends on the others: a linear layer on top must see interactions"
+    loses = "order; everything in a dimension where one factor is zero"
 
     def combine(
         self,
@@ -45,7 +47,8 @@ class Product(Combiner):
     ) -> Float[Array, "*batch out"]:
         """Multiplies the vectors; masked slots count as ones."""
         del weights
-        return _fold_in_pairs(jnp.multiply, jnp.where(mask[..., None], x, 1), identity=1.0)
+        factors = jnp.where(mask[..., None], at_least_float32(x), 1)
+        return _fold_in_pairs(jnp.multiply, factors, identity=1.0)
 
     def numpy_reference(
         self, x: Sequence[np.ndarray], mask: np.ndarray, weights: np.ndarray | None
@@ -67,13 +70,16 @@ class Hybrid(Combiner):
     For two vectors (1 + u)(1 + v) − 1 = u∘v + u + v. Multiplied out, the general form is half the sum of the products
     over all non-empty subsets of the vectors, so it holds every order of interaction beside the plain sum. It is
     invariant under permutation, a zero vector changes nothing, and near zero it is half a sum: unlike the bare
-    product it needs no special start. It is folded as u + v + u∘v, pair by pair, which loses no digits near zero.
+    product it needs no special start. It is folded as u + v + u∘v, pair by pair, which keeps every digit near zero
+    (though not where a factor 1 + x_i nearly vanishes).
     """
 
     name = "hybrid"
     formula = "y = ½(Π_i (1 + x_i) − 1); for two vectors ½(u∘v + u + v)"
     citation = "for two vectors Mitchell & Lapata 2010 (combined model); n vectors: this project"
     permutation_invariant = True
+    use_when = "interactions may matter beside additive effects and you do not want to choose"
+    loses = "order; which part came from the sum and which from the products"
 
     def combine(
         self,
@@ -83,7 +89,7 @@ class Hybrid(Combiner):
     ) -> Float[Array, "*batch out"]:
         """Folds u + v + u∘v over the vectors; masked ones are zeros, its neutral element."""
         del mask, weights
-        return 0.5 * _fold_in_pairs(lambda u, v: u + v + u * v, x, identity=0.0)
+        return 0.5 * _fold_in_pairs(lambda u, v: u + v + u * v, at_least_float32(x), identity=0.0)
 
     def numpy_reference(
         self, x: Sequence[np.ndarray], mask: np.ndarray, weights: np.ndarray | None

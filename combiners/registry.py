@@ -9,22 +9,106 @@ from typing import Any
 from flax import nnx
 
 from .attention import Attention
-from .base import Combiner, Dim
+from .attention_blocks import MultiHeadAttention, SelfAttentionMean
+from .base import Combiner, Dim, combiner_options
+from .bilinear import Bilinear, LowRankBilinear, Mutan, Tucker
+from .composites import Mixture, Multi
 from .concatenation import Concat, PaddedSum, PositionSum
+from .encoders import GRU, LSTM, DeepSets
+from .fusion import LowRankFusion, TensorFusion
+from .gating import GatedMultimodalUnit, GatedSum, SlotExcitation, SqueezeExcitation
+from .interactions import (
+    AbsDifference,
+    BiInteraction,
+    CircularConvolution,
+    CircularCorrelation,
+    Difference,
+    Matching,
+    PairwiseDots,
+)
+from .multiplicative import (
+    CrossNetwork,
+    Film,
+    MultiplicativeMatrix,
+    MultiplicativeScalar,
+    MultiplicativeVector,
+)
 from .pooling import Max, Mean, SqrtN, Sum
 from .products import Hybrid, Product
+from .projections import ProjectedConcat, ProjectThenMean
+from .slots import First, Last, PermutedSum, PositionWeights, RoleFiller, WeightedSum
+from .statistics_pooling import (
+    KMax,
+    LearnedPowerMean,
+    LearnedSoftmaxAggregation,
+    Median,
+    Min,
+    PowerMean,
+    SoftmaxAggregation,
+    Std,
+    Variance,
+)
+from .transformers import SetTransformer, Transformer
 
 COMBINERS: dict[str, type[Combiner]] = {
     "sum": Sum,
     "mean": Mean,
     "sqrtn": SqrtN,
     "max": Max,
+    "min": Min,
+    "median": Median,
+    "variance": Variance,
+    "std": Std,
+    "power_mean": PowerMean,
+    "learned_power_mean": LearnedPowerMean,
+    "softmax_aggregation": SoftmaxAggregation,
+    "learned_softmax_aggregation": LearnedSoftmaxAggregation,
+    "k_max": KMax,
+    "first": First,
+    "last": Last,
+    "weighted_sum": WeightedSum,
+    "position_weights": PositionWeights,
+    "permuted_sum": PermutedSum,
+    "role_filler": RoleFiller,
     "product": Product,
     "hybrid": Hybrid,
+    "difference": Difference,
+    "abs_difference": AbsDifference,
+    "bi_interaction": BiInteraction,
+    "pairwise_dots": PairwiseDots,
+    "matching": Matching,
+    "circular_convolution": CircularConvolution,
+    "circular_correlation": CircularCorrelation,
     "concat": Concat,
     "padded_sum": PaddedSum,
     "position_sum": PositionSum,
+    "projected_concat": ProjectedConcat,
+    "project_then_mean": ProjectThenMean,
     "attention": Attention,
+    "multi_head_attention": MultiHeadAttention,
+    "self_attention_mean": SelfAttentionMean,
+    "set_transformer": SetTransformer,
+    "transformer": Transformer,
+    "gated_sum": GatedSum,
+    "gated_multimodal_unit": GatedMultimodalUnit,
+    "squeeze_excitation": SqueezeExcitation,
+    "slot_excitation": SlotExcitation,
+    "bilinear": Bilinear,
+    "low_rank_bilinear": LowRankBilinear,
+    "tucker": Tucker,
+    "mutan": Mutan,
+    "tensor_fusion": TensorFusion,
+    "low_rank_fusion": LowRankFusion,
+    "multiplicative_matrix": MultiplicativeMatrix,
+    "multiplicative_vector": MultiplicativeVector,
+    "multiplicative_scalar": MultiplicativeScalar,
+    "film": Film,
+    "cross_network": CrossNetwork,
+    "deep_sets": DeepSets,
+    "gru": GRU,
+    "lstm": LSTM,
+    "multi": Multi,
+    "mixture": Mixture,
 }
 
 _DECLARED = ("name", "formula", "citation", "permutation_invariant")
@@ -95,16 +179,6 @@ def combiner_class(name: str) -> type[Combiner]:
     if undeclared:
         raise ValueError(f"combiner {name!r}: {class_name} must declare {', '.join(undeclared)}")
     return cls
-
-
-def combiner_options(cls: type[Combiner]) -> dict[str, Any]:
-    """Returns the options of a combiner's class with their defaults (inspect.Parameter.empty where there is none)."""
-    parameters = inspect.signature(cls.__init__).parameters.values()
-    return {
-        p.name: p.default
-        for p in parameters
-        if p.kind is p.KEYWORD_ONLY and p.name not in ("num_vectors", "dim", "rngs")
-    }
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
