@@ -80,10 +80,9 @@ def test_hybrid_near_zero_is_half_a_sum_to_the_last_digits(make):
     np.testing.assert_allclose(make("hybrid")(x), 0.5 * make("sum")(x), rtol=1e-5)
 
 
-def test_product_alone_wants_embeddings_around_one():
-    assert {name: cls.embedding_mean for name, cls in COMBINERS.items() if cls.embedding_mean} == {
-        "product": 1.0
-    }
+def test_products_and_power_means_want_embeddings_around_one():
+    around = {name: cls.embedding_mean for name, cls in COMBINERS.items() if cls.embedding_mean}
+    assert around == {"product": 1.0, "power_mean": 1.0, "learned_power_mean": 1.0}
 
 
 # --- Gradients ---
