@@ -12,7 +12,7 @@ from ml_collections import config_dict
 from configs.arguments import parse_argument
 
 # Learning rate, initial embedding scale and weight decay that did best on validation, of the same fourteen trials for
-# every combiner, seeds 0 to 2: rates 3e-4, 1e-3, 3e-3 by scales 0.03, 0.1 by decays 1, 3; then decays 0.3 and 10 at the
+# each of these, seeds 0 to 2: rates 3e-4, 1e-3, 3e-3 by scales 0.03, 0.1 by decays 1, 3; then decays 0.3 and 10 at the
 # best rate and scale. padded_sum computes what concat does.
 TUNED = {
     "sum": (3e-4, 0.03, 3.0),
@@ -26,7 +26,7 @@ TUNED = {
     "position_sum": (3e-4, 0.03, 10.0),
     "attention": (3e-3, 0.1, 0.3),
 }
-UNTUNED = (1e-3, 0.03, 1.0)  # where a combiner of your own starts
+UNTUNED = (1e-3, 0.03, 1.0)  # where all others start, and your own
 
 
 def get_config(arg: str | None = None) -> ml_collections.ConfigDict:

@@ -11,6 +11,7 @@ it grants. `config.model.match` is one of
           then by the width of the last hidden layer.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -94,13 +95,14 @@ def _equal_combined_width(config: Any, num_slots: int) -> Dim:
         if remainder:
             return tuple(share + 1 if i < remainder else share for i in range(num_slots))
     for dim in range(config.dim, 0, -1):
-        if combiner.output_width(num_slots, dim, **options) <= config.dim:
-            return dim
+        with contextlib.suppress(ValueError):  # too wide to be made at all: narrower parts may do
+            if combiner.output_width(num_slots, dim, **options) <= config.dim:
+                return dim
     least = combiner.output_width(num_slots, 1, **options)
-    if least == combiner.output_width(num_slots, 2, **options):
+    if least > num_slots:
         raise ValueError(
-            f"model.match=width cannot be met: {config.combiner!r} makes {least} numbers of parts of any width, "
-            f"model.dim is {config.dim}"
+            f"model.match=width cannot be met: of {num_slots} parts of one dimension {config.combiner!r} makes "
+            f"{least:,} numbers, model.dim is {config.dim}; use match=embed"
         )
     return 1
 

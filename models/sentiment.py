@@ -36,10 +36,6 @@ class BagOfWords(nnx.Module):
                 raise ValueError(f"model.{field} must lie in [0, 1), got {config[field]}")
         dtype = _dtype(config.dtype)
         combiner = combiner_class(config.combiner)
-        if spec.has_weights and not combiner.accepts_weights:
-            raise ValueError(
-                f"combiner {config.combiner!r} has no meaning for weights: set data.weights to ''"
-            )
         self.embedding = Embedding(
             num_rows=spec.vocab_size,
             num_slots=spec.num_slots,
@@ -57,6 +53,10 @@ class BagOfWords(nnx.Module):
             rngs=rngs,
             **dict(config.combiner_options),
         )
+        if spec.has_weights and not self.combiner.accepts_weights:  # of several at once, the options decide
+            raise ValueError(
+                f"combiner {config.combiner!r} has no meaning for weights: set data.weights to ''"
+            )
         widths = [self.combiner.out_dim, *sizes.hidden]
         self.hidden = nnx.List(
             [

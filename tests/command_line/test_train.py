@@ -145,7 +145,7 @@ def test_a_diverging_seed_can_be_recorded_instead(command, small, tmp_path):
 def test_a_users_combiner_trains_by_name(command, small, tmp_path):
     (tmp_path / "my_combiners.py").write_text(
         "import combiners\n\n\n"
-        "class Half(combiners.Sum):\n"
+        "class Half(combiners.COMBINERS['sum']):\n"
         '    """Half a sum."""\n\n'
         '    name = "half"\n'
         '    formula = "y = ½ Σ_i x_i"\n\n'

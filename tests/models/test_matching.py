@@ -11,6 +11,13 @@ from data import Spec
 from models.matching import TOLERANCE
 
 SPEC = Spec(num_slots=5, vocab_size=500, classes=("bad", "good"), has_weights=False)
+PAIRS = Spec(num_slots=2, vocab_size=500, classes=("bad", "good"), has_weights=False)
+TWO_VECTORS = [name for name, cls in COMBINERS.items() if cls.arity == 2]
+
+
+def spec_of(combiner):
+    """Pairs for what combines exactly two vectors, bags of five for the others."""
+    return PAIRS if combiner in TWO_VECTORS else SPEC
 
 
 def config_of(combiner, **fields):
@@ -20,23 +27,48 @@ def config_of(combiner, **fields):
 
 
 def sizes_of(combiner, **fields):
-    return models.match_sizes(models.BagOfWords, config_of(combiner, **fields), SPEC)
+    return models.match_sizes(models.BagOfWords, config_of(combiner, **fields), spec_of(combiner))
 
 
-def parameters_of(combiner, **fields):
+def parameters_of(combiner, spec=SPEC, **fields):
     model = nnx.eval_shape(
-        lambda: models.make_model("sentiment", config_of(combiner, **fields), SPEC, rngs=nnx.Rngs(0))
+        lambda: models.make_model("sentiment", config_of(combiner, **fields), spec, rngs=nnx.Rngs(0))
     )
     return models.count_parameters(nnx.state(model, nnx.Param))
 
 
-@pytest.mark.parametrize("combiner", COMBINERS)
+@pytest.mark.parametrize("combiner", [name for name in COMBINERS if name != "tensor_fusion"])  # refused below
 def test_width_makes_the_widest_combined_vector_that_is_no_wider_than_asked(combiner):
+    cls, n = combiner_class(combiner), spec_of(combiner).num_slots
     sizes = sizes_of(combiner, match="width")
-    cls = combiner_class(combiner)
-    assert cls.output_width(SPEC.num_slots, sizes.dim) <= 16
-    assert cls.output_width(SPEC.num_slots, sizes.dim + 1) > 16
+    fitting = [dim for dim in range(1, 17) if cls.output_width(n, dim) <= 16]
+    assert sizes.dim == max(fitting, default=1)
     assert sizes.hidden == (8,)
+
+
+def test_width_is_refused_where_the_combined_width_does_not_depend_on_the_parts():
+    assert sizes_of("pairwise_dots", match="width").dim == 16  # five vectors have ten pairs
+    message = "of 5 parts of one dimension 'pairwise_dots' makes 10 numbers, model.dim is 9; use match=embed"
+    with pytest.raises(ValueError, match=message):
+        sizes_of("pairwise_dots", match="width", dim=9)
+
+
+def test_width_is_refused_where_even_the_narrowest_parts_make_too_much():
+    with pytest.raises(ValueError, match="of 5 parts of one dimension 'tensor_fusion' makes 32 numbers"):
+        sizes_of("tensor_fusion", match="width")
+    long = Spec(num_slots=64, vocab_size=500, classes=("bad", "good"), has_weights=False)
+    with pytest.raises(
+        ValueError, match=r"'tensor_fusion' would be .* for num_vectors=64 and dim=1; expected at most 2\^20"
+    ):
+        models.match_sizes(models.BagOfWords, config_of("tensor_fusion", match="width"), long)
+
+
+@pytest.mark.parametrize("match", ["width", "embed", "params"])
+@pytest.mark.parametrize("combiner", TWO_VECTORS)
+def test_a_combiner_of_two_vectors_is_refused_for_bags_of_five(combiner, match):
+    config = config_of(combiner, match=match)
+    with pytest.raises(ValueError, match=f"'{combiner}' combines exactly 2 vectors, not 5"):
+        models.make_model("sentiment", config, SPEC, rngs=nnx.Rngs(0))
 
 
 @pytest.mark.parametrize(("dim", "part"), [(16, 3), (5, 1), (4, 1), (1, 1)])
@@ -81,8 +113,9 @@ def test_embed_gives_every_part_the_full_width(combiner):
 
 @pytest.mark.parametrize("combiner", COMBINERS)
 def test_params_meets_the_summing_models_parameters_within_one_percent(combiner):
-    target = parameters_of("sum", match="width")["total"]
-    assert abs(parameters_of(combiner, match="params")["total"] - target) <= TOLERANCE * target
+    spec = spec_of(combiner)
+    target = parameters_of("sum", spec, match="width")["total"]
+    assert abs(parameters_of(combiner, spec, match="params")["total"] - target) <= TOLERANCE * target
 
 
 def test_params_is_refused_with_both_counts_where_it_cannot_be_met():

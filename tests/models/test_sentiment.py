@@ -12,6 +12,7 @@ from configs import sentiment
 from data import Spec
 
 SPEC = Spec(num_slots=6, vocab_size=20, classes=("bad", "neutral", "good"), has_weights=False)
+SOME = ["sum", "max", "product", "concat", "position_sum", "attention", "gru"]
 TOKENS = jnp.asarray([[2, 3, 4, 0, 0, 0], [5, 1, 7, 8, 9, 2], [0, 0, 0, 0, 0, 0]], jnp.int32)
 
 
@@ -21,7 +22,7 @@ def make(combiner="sum", spec=SPEC, **fields):
     return models.make_model("sentiment", config, spec, rngs=nnx.Rngs(0))
 
 
-@pytest.mark.parametrize("combiner", COMBINERS)
+@pytest.mark.parametrize("combiner", SOME)
 def test_logits_are_one_per_class_and_finite_for_an_empty_text_too(combiner):
     logits = make(combiner, hidden=(5,))({"tokens": TOKENS})
     assert logits.shape == (3, 3)
@@ -49,7 +50,7 @@ def test_hidden_layers_are_rectified():
     )
 
 
-@pytest.mark.parametrize("combiner", COMBINERS)
+@pytest.mark.parametrize("combiner", SOME)
 def test_padding_changes_nothing(combiner):
     model = make(combiner)
     np.testing.assert_allclose(
@@ -122,6 +123,13 @@ def test_bfloat16_stays_near_float32():
     assert half.dtype == jnp.float32
     np.testing.assert_allclose(half, full, atol=0.02)
     assert np.abs(half - full).max() > 0
+
+
+def test_whether_weights_have_a_meaning_is_asked_of_the_parts_of_several_combiners():
+    spec = Spec(num_slots=6, vocab_size=20, classes=("bad", "good"), has_weights=True)
+    assert make("multi", spec, combiner_options={"combiners": ("sum", "mean")}).combiner.accepts_weights
+    with pytest.raises(ValueError, match="'multi' has no meaning for weights"):
+        make("multi", spec)  # a maximum is among its parts
 
 
 def test_word_weights_reach_the_combiner():

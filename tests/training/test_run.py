@@ -2,7 +2,7 @@
 
 import pytest
 
-from training import run
+from training import evaluate_workdir, run
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,17 @@ def test_a_run_does_not_go_on_with_other_data(config, tmp_path, reviews_csv):
     with pytest.raises(ValueError, match=r"the data of copy.csv \(.*train.*\) has changed since the run in"):
         run(changed, workdir)
     assert (workdir / "preprocessor.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "combiner",
+    ["k_max", "last", "role_filler", "low_rank_fusion", "cross_network", "transformer", "lstm", "multi"],
+)
+def test_a_combiner_of_each_family_trains_by_name_alone(combiner, config, tmp_path):
+    smoke = config.copy_and_resolve_references()
+    smoke.model.combiner = combiner
+    smoke.train.epochs, smoke.seeds = 1, (0, 1)
+    results = run(smoke, tmp_path / "run")
+    assert (results["combiner"], results["diverged"]) == (combiner, {})
+    again = evaluate_workdir(tmp_path / "run", "test")
+    assert again["metrics"] == results["metrics"]["test"]
