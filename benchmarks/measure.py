@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
+
 RESULTS = pathlib.Path(__file__).parent / "results"
 
 
@@ -52,9 +54,6 @@ def compare(seconds: Mapping[str, list[float]], ours: str) -> dict[str, dict[str
 
 def describe_machine() -> dict[str, Any]:
     """Returns the processor, its cores, the memory and the versions that matter."""
-    import jax
-    import torch
-
     cpuinfo = pathlib.Path("/proc/cpuinfo")
     models = [
         line.partition(":")[2].strip()
@@ -69,8 +68,6 @@ def describe_machine() -> dict[str, Any]:
         "device": jax.devices()[0].device_kind,
         "python": platform.python_version(),
         "jax": jax.__version__,
-        "torch": torch.__version__,
-        "torch_threads": torch.get_num_threads(),
     }
 
 

@@ -42,7 +42,7 @@ def main() -> None:
     }
     seconds = alternate(contenders, ROUNDS)
     table = compare(seconds, "this project")
-    machine = describe_machine()
+    machine = {**describe_machine(), "torch": torch.__version__, "torch_threads": torch.get_num_threads()}
     settings = {
         "vocab_size": VOCAB_SIZE,
         "width": WIDTH,
