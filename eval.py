@@ -17,8 +17,10 @@ from training import command_line, evaluate_workdir, print_evaluation
 WORKDIR = flags.DEFINE_string(
     "workdir", None, "The run's folder; with --config alone, that config's default one."
 )
-SPLIT = flags.DEFINE_enum(
-    "split", "test", ["train", "validation", "test"], "Which split of the run's own data."
+SPLIT = flags.DEFINE_string(
+    "split",
+    "test",
+    "Which split of the run's own data: train, validation, test or another that the task has.",
 )
 PREDICTIONS = flags.DEFINE_string("predictions", None, "Write one CSV row per example to this file.")
 
@@ -37,7 +39,11 @@ def main() -> None:
             workdir,
             SPLIT.value,
             path=path,
-            columns={f.removeprefix("data."): v for f, v in overrides.items() if f.endswith("_column")},
+            columns={
+                field.removeprefix("data."): value
+                for field, value in overrides.items()
+                if field not in ("data.path_test", "data.dir")
+            },
             data_dir=overrides.get("data.dir", ""),
             predictions=predictions,
         )

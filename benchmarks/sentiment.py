@@ -16,7 +16,7 @@ from flax import nnx
 
 from benchmarks.measure import alternate, compare, describe_machine, save
 from configs import sentiment
-from data import Spec
+from data import TextSpec
 from training.engine import Program, TrainState, init_state, train_epoch, train_step
 from training.network import make_network, make_program
 
@@ -68,7 +68,7 @@ def _program(num_examples: int) -> Program:
     config.optimizer.name, config.optimizer.weight_decay = "adam", 0.0
     config.optimizer.schedule, config.train.patience = "constant", 10**6
     config.train.length_buckets = 1  # all bags are equally long
-    spec = Spec(num_slots=BAG, vocab_size=VOCAB_SIZE, classes=("a", "b"), has_weights=False)
+    spec = TextSpec(num_slots=BAG, vocab_size=VOCAB_SIZE, classes=("a", "b"))
     program = make_program(config, make_network(config, spec), spec, num_examples)
     if program.widths != (BAG,):
         raise AssertionError(f"both must read the same {BAG} words of every bag, not {program.widths}")
@@ -119,8 +119,8 @@ def _loss_difference(program: Program, tokens: np.ndarray, targets: np.ndarray, 
     peer = _TorchTraining(tokens, targets, fused=False)
     with torch.no_grad():
         peer.embedding.weight.copy_(_to_torch(model.embedding.table[...]))
-        peer.output.weight.copy_(_to_torch(model.output.kernel[...].T))
-        peer.output.bias.copy_(_to_torch(model.output.bias[...]))
+        peer.output.weight.copy_(_to_torch(model.dense.output.kernel[...].T))
+        peer.output.bias.copy_(_to_torch(model.dense.output.bias[...]))
 
     take_step = jax.jit(functools.partial(train_step, program=program))
     params, opt_state, largest = state.params, state.opt_state, 0.0

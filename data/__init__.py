@@ -1,20 +1,18 @@
 """Data: a config -> NumPy splits, a specification and a preprocessor."""
 
-from data.dataset import Dataset, Preprocessor, Spec, Split
+from data.dataset import Dataset, Preprocessor, Spec, Split, TextSpec
 from data.files import Table, read_table
-from data.text import NAMES, load
-from data.text_preprocessor import TextPreprocessor, load_preprocessor, read_split
+from data.tasks import LOADERS, load, load_preprocessor
 
 __all__ = [
-    "NAMES",
+    "LOADERS",
     "Dataset",
     "Preprocessor",
     "Spec",
     "Split",
     "Table",
-    "TextPreprocessor",
+    "TextSpec",
     "load",
     "load_preprocessor",
-    "read_split",
     "read_table",
 ]

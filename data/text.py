@@ -12,7 +12,7 @@ from data.examples import Examples, sorted_classes
 from data.files import read_table
 from data.nearest import nearest
 from data.prepare import cache_folder, prepare
-from data.splits import stratified_splits
+from data.splits import stratified_splits, take_fraction
 from data.text_preprocessor import TextPreprocessor, table_examples
 
 # Our own builders: what `config.data.name` may be beside "tfds:...".
@@ -24,7 +24,7 @@ def load(config: ml_collections.ConfigDict) -> Dataset:
 
     Args:
         config: `config.data`: name, path, path_validation, path_test, text_column, label_column, id_column, dir,
-            min_count, max_vocab, max_length, weights, split_seed.
+            min_count, max_vocab, max_length, weights, split_seed, train_fraction.
 
     Returns:
         Splits "train", "validation" and "test", all labelled. Those that the source lacks are cut out of its
@@ -54,6 +54,9 @@ def load(config: ml_collections.ConfigDict) -> Dataset:
         splits, classes = _read_builder(config)
         if not name.startswith("tfds:"):
             columns, id_column = {"text_column": "text", "label_column": "label"}, ""
+    train = splits["train"]
+    kept = take_fraction(train.labels, len(train), config.train_fraction, config.split_seed)
+    splits["train"] = train.take(kept)
     preprocessor = TextPreprocessor.fit(
         splits["train"],
         classes,

@@ -5,20 +5,17 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float64, Shaped
 from tokenizers import Tokenizer
 
 from data.atomic import write_text
-from data.dataset import Spec, Split
+from data.dataset import Split, TextSpec
 from data.examples import Examples, checked_examples, class_indices
 from data.files import Table, read_table
 from data.vocabulary import PAD_ID, build_tokenizer, smooth_idf, token_ids
-
-_FORMAT = "combiner-ablations text preprocessor 1"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,7 +32,9 @@ class TextPreprocessor:
         id_column: Where it holds its name; "" for the row number.
     """
 
-    spec: Spec
+    FORMAT: ClassVar[str] = "combiner-ablations text preprocessor 1"
+
+    spec: TextSpec
     tokenizer: Tokenizer
     weights: str
     idf: Float64[np.ndarray, "vocab_size"] | None
@@ -79,7 +78,7 @@ class TextPreprocessor:
         rows = token_ids(tokenizer, train.texts)
         vocab_size = tokenizer.get_vocab_size()
         return cls(
-            spec=Spec(
+            spec=TextSpec(
                 num_slots=min(max_length, max(map(len, rows))),
                 vocab_size=vocab_size,
                 classes=tuple(classes),
@@ -93,7 +92,12 @@ class TextPreprocessor:
             id_column=id_column,
         )
 
-    def encode(self, rows: Sequence[str | Mapping[str, Any]]) -> Split:
+    @property
+    def target_column(self) -> str:
+        """The column of the classes."""
+        return self.label_column
+
+    def encode(self, rows: Sequence[str | Mapping[str, Any]], *, with_targets: bool = True) -> Split:
         """Encodes new examples.
 
         A text without a word gives a row of padding, an empty bag.
@@ -101,6 +105,7 @@ class TextPreprocessor:
         Args:
             rows: Each a text, or a mapping with the text column and, where there are, those of label, id and
                 weights; other keys are ignored. Labels are given for every row or for none.
+            with_targets: Whether labels are looked at.
 
         Returns:
             The Split; row number i is named str(i) where it has no id.
@@ -116,7 +121,7 @@ class TextPreprocessor:
         for i, row in enumerate(mappings):
             if self.text_column not in row:
                 raise ValueError(f"{where(i)}: no {self.text_column!r}; found {', '.join(map(repr, row))}")
-        labelled = any(self.label_column in row for row in mappings)
+        labelled = with_targets and any(self.label_column in row for row in mappings)
         named = bool(self.id_column) and any(self.id_column in row for row in mappings)
         return self.encode_examples(
             checked_examples(
@@ -136,7 +141,7 @@ class TextPreprocessor:
     def encode_examples(self, examples: Examples) -> Split:
         """Encodes N checked examples; see `encode`."""
         ids = token_ids(self.tokenizer, examples.texts)
-        tokens = _padded(ids, self.spec.num_slots, np.int32)
+        tokens = padded(ids, self.spec.num_slots, np.int32)
         inputs = {"tokens": tokens}
         if self.idf is not None:
             inputs["weights"] = np.where(tokens == PAD_ID, 0, self.idf[tokens]).astype(np.float32)
@@ -147,8 +152,37 @@ class TextPreprocessor:
                 _weights(cell, len(row), self.weights_column, examples.where, i)
                 for i, (cell, row) in enumerate(zip(examples.weights, ids, strict=True))
             ]
-            inputs["weights"] = _padded(cells, self.spec.num_slots, np.float32)
-        return Split(inputs, class_indices(examples, self.spec.classes), examples.ids, examples.texts)
+            inputs["weights"] = padded(cells, self.spec.num_slots, np.float32)
+        return Split(
+            inputs=inputs,
+            targets=class_indices(examples, self.spec.classes),
+            ids=examples.ids,
+            texts=examples.texts,
+            lengths=np.count_nonzero(tokens, axis=1).astype(np.int32),
+        )
+
+    def read(self, path: str | os.PathLike[str], columns: Mapping[str, str]) -> Split:
+        """Reads and encodes a user's file; it is unlabelled where it has no label column.
+
+        Args:
+            path: See `data.files.read_table`.
+            columns: text_column, label_column, id_column, where they differ from the training data's. A file without
+                the id column is numbered by row.
+
+        Raises:
+            FileNotFoundError: No such file.
+            ValueError: The file is malformed, a cell is missing, or a label is not a class.
+        """
+        reader = dataclasses.replace(self, **columns)
+        table = read_table(path)
+        examples = table_examples(
+            table,
+            text_column=reader.text_column,
+            label_column=reader.label_column if reader.label_column in table.columns else None,
+            id_column=reader.id_column if reader.id_column in table.columns else "",
+            weights_column=reader.weights_column,
+        )
+        return self.encode_examples(examples)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes one JSON file, at once or not at all.
@@ -157,7 +191,7 @@ class TextPreprocessor:
             path: The file; its folder must exist.
         """
         content = {
-            "format": _FORMAT,
+            "format": self.FORMAT,
             "spec": self.spec.to_dict(),
             "columns": {"text": self.text_column, "label": self.label_column, "id": self.id_column},
             "weights": self.weights,
@@ -166,29 +200,18 @@ class TextPreprocessor:
         }
         write_text(path, json.dumps(content))
 
-
-def load_preprocessor(path: str | os.PathLike[str]) -> TextPreprocessor:
-    """Restores what `TextPreprocessor.save` wrote; it encodes the same, bit for bit.
-
-    Raises:
-        FileNotFoundError: No such file.
-        ValueError: The file is something else.
-    """
-    try:
-        content = json.loads(Path(path).read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a saved preprocessor ({error})") from error
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise ValueError(f"{path}: not a saved preprocessor (expected format {_FORMAT!r})")
-    return TextPreprocessor(
-        spec=Spec.from_dict(content["spec"]),
-        tokenizer=Tokenizer.from_str(json.dumps(content["tokenizer"])),
-        weights=content["weights"],
-        idf=None if content["idf"] is None else np.array(content["idf"]),
-        text_column=content["columns"]["text"],
-        label_column=content["columns"]["label"],
-        id_column=content["columns"]["id"],
-    )
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "TextPreprocessor":
+        """Restores what `save` wrote; it encodes the same, bit for bit."""
+        return cls(
+            spec=TextSpec.from_dict(content["spec"]),
+            tokenizer=Tokenizer.from_str(json.dumps(content["tokenizer"])),
+            weights=content["weights"],
+            idf=None if content["idf"] is None else np.array(content["idf"]),
+            text_column=content["columns"]["text"],
+            label_column=content["columns"]["label"],
+            id_column=content["columns"]["id"],
+        )
 
 
 def table_examples(
@@ -220,29 +243,7 @@ def table_examples(
     )
 
 
-def read_split(path: str | os.PathLike[str], preprocessor: TextPreprocessor) -> Split:
-    """Reads and encodes a user's file; it is unlabelled where it has no label column.
-
-    Args:
-        path: See `data.files.read_table`.
-        preprocessor: Names the columns and encodes. A file without its id column is numbered by row.
-
-    Raises:
-        FileNotFoundError: No such file.
-        ValueError: The file is malformed, a cell is missing, or a label is not a class.
-    """
-    table = read_table(path)
-    examples = table_examples(
-        table,
-        text_column=preprocessor.text_column,
-        label_column=preprocessor.label_column if preprocessor.label_column in table.columns else None,
-        id_column=preprocessor.id_column if preprocessor.id_column in table.columns else "",
-        weights_column=preprocessor.weights_column,
-    )
-    return preprocessor.encode_examples(examples)
-
-
-def _padded(rows: Sequence[Sequence[Any]], length: int, dtype: type) -> Shaped[np.ndarray, "N {length}"]:
+def padded(rows: Sequence[Sequence[Any]], length: int, dtype: type) -> Shaped[np.ndarray, "N {length}"]:
     """Returns [N, length]: rows cut at `length`, zeros after their end."""
     array = np.zeros((len(rows), length), dtype)
     for i, row in enumerate(rows):

@@ -5,14 +5,20 @@ from typing import Any
 import jax
 from flax import nnx
 
+from .categorical import CategoricalFeatures
 from .embedding import Embedding
 from .matching import Sizes, match_sizes
+from .mnist import ImageParts
+from .order import OrderedSentence
 from .sentiment import BagOfWords
 
 __all__ = [
     "MODELS",
     "BagOfWords",
+    "CategoricalFeatures",
     "Embedding",
+    "ImageParts",
+    "OrderedSentence",
     "Sizes",
     "count_parameters",
     "make_model",
@@ -20,18 +26,23 @@ __all__ = [
 ]
 
 
-MODELS: dict[str, type[BagOfWords]] = {"sentiment": BagOfWords}
+MODELS: dict[str, type[nnx.Module]] = {
+    "categorical": CategoricalFeatures,
+    "mnist": ImageParts,
+    "order": OrderedSentence,
+    "sentiment": BagOfWords,
+}
 
 
 def make_model(
     task: str, config: Any, spec: Any, *, sizes: Sizes | None = None, rngs: nnx.Rngs
-) -> BagOfWords:
+) -> nnx.Module:
     """Makes the model of a task.
 
     Args:
       task: a key of `MODELS`.
       config: the fields of config.model.
-      spec: what the model must know of the data (data.Spec).
+      spec: what the model must know of the data (a data.Spec).
       sizes: embedding and hidden widths; by default as `config.match` asks for.
       rngs: initialises the parameters.
 

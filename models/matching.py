@@ -14,7 +14,7 @@ it grants. `config.model.match` is one of
 import contextlib
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 from flax import nnx
@@ -38,7 +38,21 @@ class Sizes:
     hidden: tuple[int, ...]
 
 
-ModelClass = Callable[..., nnx.Module]  # (config, spec, sizes=, rngs=) -> model
+@runtime_checkable
+class ModelClass(Protocol):
+    """The class of a model, as far as its sizes go."""
+
+    def __call__(self, config: Any, spec: Any, *, sizes: "Sizes", rngs: nnx.Rngs) -> nnx.Module:
+        """Makes a model."""
+        ...
+
+    def num_vectors(self, config: Any, spec: Any) -> int:
+        """Returns how many vectors its combiner gets at most."""
+        ...
+
+    def has_own_tables(self, config: Any) -> bool:
+        """Returns whether every slot has its own embedding, so that their widths may differ."""
+        ...
 
 
 def match_sizes(model: ModelClass, config: Any, spec: Any) -> Sizes:
@@ -46,8 +60,8 @@ def match_sizes(model: ModelClass, config: Any, spec: Any) -> Sizes:
 
     Args:
       model: the class of the model.
-      config: the fields of config.model: combiner, combiner_options, match, dim, widths, hidden, table_per_slot.
-      spec: what the model must know of the data; `num_slots` is used here.
+      config: the fields of config.model: combiner, combiner_options, match, dim, widths, hidden, and the model's own.
+      spec: what the model must know of the data.
 
     Returns:
       The sizes.
@@ -62,46 +76,50 @@ def match_sizes(model: ModelClass, config: Any, spec: Any) -> Sizes:
             f"model.dim and model.hidden must be positive, got {config.dim} and {tuple(config.hidden)}"
         )
     hidden = tuple(config.hidden)
+    num_vectors, own_tables = model.num_vectors(config, spec), model.has_own_tables(config)
     if config.widths:
-        return Sizes(_given_widths(config, spec.num_slots), hidden)
+        return Sizes(_given_widths(config, num_vectors, own_tables), hidden)
     if config.match == "embed":
         return Sizes(config.dim, hidden)
     if config.match == "width":
-        return Sizes(_equal_combined_width(config, spec.num_slots), hidden)
+        return Sizes(_equal_combined_width(config, num_vectors, own_tables), hidden)
     return _equal_parameters(model, config, spec)
 
 
-def _given_widths(config: Any, num_slots: int) -> tuple[int, ...]:
+def _given_widths(config: Any, num_vectors: int, own_tables: bool) -> tuple[int, ...]:
     widths = tuple(config.widths)
-    if config.match != "width" or not config.table_per_slot:
-        raise ValueError("model.widths needs model.match=width and model.table_per_slot=True")
-    if len(widths) != num_slots or sum(widths) != config.dim or min(widths) < 1:
+    if config.match != "width" or not own_tables:
         raise ValueError(
-            f"model.widths must be {num_slots} positive numbers, one per slot, that add up to model.dim={config.dim}; "
-            f"got {widths}"
+            "model.widths needs model.match=width and an embedding of its own for every slot "
+            "(table_per_slot=True for words, shared_embedding=False for the parts of an image)"
+        )
+    if len(widths) != num_vectors or sum(widths) != config.dim or min(widths) < 1:
+        raise ValueError(
+            f"model.widths must be {num_vectors} positive numbers, one per slot, that add up to "
+            f"model.dim={config.dim}; got {widths}"
         )
     return widths
 
 
-def _equal_combined_width(config: Any, num_slots: int) -> Dim:
+def _equal_combined_width(config: Any, num_vectors: int, own_tables: bool) -> Dim:
     """Returns the widest part whose combination is no wider than config.dim.
 
     A part of one dimension is the least there is, so that more parts than dimensions are combined wider than asked.
     """
     combiner = combiner_class(config.combiner)
     options = dict(config.combiner_options)
-    if combiner.accepts_unequal_widths and config.table_per_slot and config.dim >= num_slots:
-        share, remainder = divmod(config.dim, num_slots)
+    if combiner.accepts_unequal_widths and own_tables and config.dim >= num_vectors:
+        share, remainder = divmod(config.dim, num_vectors)
         if remainder:
-            return tuple(share + 1 if i < remainder else share for i in range(num_slots))
+            return tuple(share + 1 if i < remainder else share for i in range(num_vectors))
     for dim in range(config.dim, 0, -1):
         with contextlib.suppress(ValueError):  # too wide to be made at all: narrower parts may do
-            if combiner.output_width(num_slots, dim, **options) <= config.dim:
+            if combiner.output_width(num_vectors, dim, **options) <= config.dim:
                 return dim
-    least = combiner.output_width(num_slots, 1, **options)
-    if least > num_slots:
+    least = combiner.output_width(num_vectors, 1, **options)
+    if least > num_vectors:
         raise ValueError(
-            f"model.match=width cannot be met: of {num_slots} parts of one dimension {config.combiner!r} makes "
+            f"model.match=width cannot be met: of {num_vectors} parts of one dimension {config.combiner!r} makes "
             f"{least:,} numbers, model.dim is {config.dim}; use match=embed"
         )
     return 1

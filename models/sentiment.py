@@ -1,16 +1,15 @@
 """Bag-of-words classification: embed every word, combine the vectors, dense layers, one logit per class."""
 
-import itertools
 from collections.abc import Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
 from combiners import combiner_class, make_combiner
 
+from .dense import Dense, check_probability, parse_dtype
 from .embedding import Embedding
 from .matching import Sizes
 
@@ -31,10 +30,7 @@ class BagOfWords(nnx.Module):
           sizes: widths of the embedding and of the hidden layers.
           rngs: initialises the parameters.
         """
-        for field in ("dropout", "word_dropout"):
-            if not 0 <= config[field] < 1:
-                raise ValueError(f"model.{field} must lie in [0, 1), got {config[field]}")
-        dtype = _dtype(config.dtype)
+        dtype = parse_dtype(config.dtype)
         combiner = combiner_class(config.combiner)
         self.embedding = Embedding(
             num_rows=spec.vocab_size,
@@ -57,16 +53,26 @@ class BagOfWords(nnx.Module):
             raise ValueError(
                 f"combiner {config.combiner!r} has no meaning for weights: set data.weights to ''"
             )
-        widths = [self.combiner.out_dim, *sizes.hidden]
-        self.hidden = nnx.List(
-            [
-                nnx.Linear(width_in, width_out, dtype=dtype, rngs=rngs)
-                for width_in, width_out in itertools.pairwise(widths)
-            ]
+        self.dense = Dense(
+            self.combiner.out_dim,
+            sizes.hidden,
+            spec.num_outputs,
+            dropout=config.dropout,
+            dtype=dtype,
+            rngs=rngs,
         )
-        self.output = nnx.Linear(widths[-1], len(spec.classes), dtype=dtype, rngs=rngs)
-        self.word_dropout = config.word_dropout
-        self.dropout = nnx.Dropout(config.dropout)
+        self.word_dropout = check_probability("word_dropout", config.word_dropout)
+
+    @staticmethod
+    def num_vectors(config: Any, spec: Any) -> int:
+        """Returns how many vectors are combined at most: the words of the longest text."""
+        del config
+        return spec.num_slots
+
+    @staticmethod
+    def has_own_tables(config: Any) -> bool:
+        """Returns whether every slot has its own table, so that their widths may differ."""
+        return config.table_per_slot
 
     def __call__(
         self, inputs: Mapping[str, Array], *, rngs: nnx.Rngs | None = None
@@ -85,13 +91,4 @@ class BagOfWords(nnx.Module):
         if rngs is not None and self.word_dropout > 0:
             mask &= jax.random.bernoulli(rngs.dropout(), 1 - self.word_dropout, mask.shape)
         h = self.combiner(self.embedding(tokens), mask, inputs.get("weights"))
-        h = self.dropout(h, deterministic=rngs is None, rngs=rngs)
-        for layer in self.hidden:
-            h = self.dropout(nnx.relu(layer(h)), deterministic=rngs is None, rngs=rngs)
-        return self.output(h).astype(jnp.float32)
-
-
-def _dtype(name: str) -> jnp.dtype:
-    if name not in ("float32", "bfloat16"):
-        raise ValueError(f"model.dtype must be float32 or bfloat16, got {name!r}")
-    return jnp.dtype(name)
+        return self.dense(h, rngs)

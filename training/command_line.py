@@ -19,7 +19,15 @@ from .workdir import CONFIG_FILE, describe_difference, flatten, name_workdir, re
 _OPEN_SECTIONS = ("model.combiner_options.", "optimizer.options.")
 
 # What an evaluation may change of the run it evaluates.
-_EVALUATION_FIELDS = ("data.path_test", "data.text_column", "data.label_column", "data.id_column", "data.dir")
+_EVALUATION_FIELDS = (
+    "data.path_test",
+    "data.text_column",
+    "data.text_b_column",
+    "data.label_column",
+    "data.target",
+    "data.id_column",
+    "data.dir",
+)
 
 DEBUG = flags.DEFINE_bool("debug", False, "Show the whole traceback of an error.")
 

@@ -15,13 +15,13 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from .objectives import HIGHER_IS_BETTER, classification_metrics
+from .batches import Arrays, Batches, Chunk, batch_at, batch_indices
+from .objectives import Objective
 from .optimizers import LearningRate
 
-# One split: the model's inputs, "targets" and "bucket" (index into Program.widths), each with a leading example axis.
-# A batch has "present" besides: 0 for examples that only fill it up.
-Arrays = Mapping[str, Array]
 _NOT_INPUTS = ("targets", "bucket", "present")
+Sums = dict[str, Array]  # what the objective averages -> its sum over a batch
+EpochMetrics = dict[str, dict[str, Array]]  # split -> metric -> value
 
 
 class Variables(NamedTuple):
@@ -38,12 +38,14 @@ class Network:
     Attributes:
       graphdef: the structure.
       init: rngs -> the variables of a new model.
+      objective: what its outputs mean.
       combined_width: the width of the vector that its combiner makes.
       variable_length: whether it accepts examples with fewer slots than the longest.
     """
 
     graphdef: nnx.GraphDef
     init: Callable[[nnx.Rngs], Variables]
+    objective: Objective
     combined_width: int
     variable_length: bool
 
@@ -111,8 +113,8 @@ def is_active(state: TrainState, program: Program) -> Bool[Array, "*replicas"]:
 
 def forward_with_loss(
     params: nnx.State, fixed: nnx.State, batch: Arrays, network: Network, key: Array | None = None
-) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-    """Returns the mean loss of a batch and the sum of every metric over it.
+) -> tuple[Float[Array, ""], Sums]:
+    """Returns the mean loss of a batch, and the sums over it of what the objective averages.
 
     Args:
       params: what is differentiated.
@@ -124,8 +126,9 @@ def forward_with_loss(
     model = nnx.merge(network.graphdef, params, fixed)
     inputs = {name: array for name, array in batch.items() if name not in _NOT_INPUTS}
     outputs = model(inputs, rngs=None if key is None else nnx.Rngs(dropout=key))
-    metrics = classification_metrics(outputs, batch["targets"])
-    sums = {name: jnp.sum(batch["present"] * values) for name, values in metrics.items()}
+    values = network.objective.per_example(outputs, batch["targets"])
+    # Selected, not multiplied: what fills a batch up may be anything.
+    sums = {name: jnp.sum(jnp.where(batch["present"] > 0, v, 0)) for name, v in values.items()}
     return sums["loss"] / jnp.sum(batch["present"]), sums
 
 
@@ -138,11 +141,11 @@ def train_step(
     key: Array,
     learning_rate: LearningRate,
     program: Program,
-) -> tuple[nnx.State, Any, dict[str, Float[Array, ""]]]:
+) -> tuple[nnx.State, Any, Sums]:
     """Takes one optimiser step on a batch trimmed to program.widths[width_index].
 
     Returns:
-      Parameters, optimiser state and the batch's metric sums before the step.
+      Parameters, optimiser state and the batch's sums before the step.
     """
     differentiate = jax.value_and_grad(forward_with_loss, has_aux=True)
 
@@ -156,8 +159,8 @@ def train_step(
 
 def train_epoch(
     state: TrainState, epoch: Int[Array, ""], train: Arrays, validation: Arrays, program: Program
-) -> tuple[TrainState, dict[str, dict[str, Float[Array, ""]]]]:
-    """Trains one replica for an epoch and measures it on validation.
+) -> tuple[TrainState, EpochMetrics]:
+    """Trains one replica for an epoch on a split that lies in device memory, and measures it on validation.
 
     A replica that is not active comes back unchanged, with NaN for metrics.
 
@@ -169,131 +172,148 @@ def train_epoch(
       program: what is fixed.
 
     Returns:
-      The state, and {"train": metrics, "validation": metrics}, each a mean over the split. Training metrics are those
-      of the steps as they happened, dropout included.
+      The state, and {"train": metrics, "validation": metrics}. Training metrics are those of the steps as they
+      happened, dropout included.
     """
 
-    def run(state: TrainState) -> tuple[TrainState, dict[str, dict[str, Float[Array, ""]]]]:
-        num_examples = len(train["targets"])
-        order_key, dropout_key = jax.random.split(
-            jax.random.fold_in(jax.random.key(state.seed), 1 + state.epoch)
+    def run(state: TrainState) -> tuple[TrainState, EpochMetrics]:
+        batches = plan_epoch(state, epoch, train["bucket"], program)
+        state, train_sums = take_steps(state, batches, 0, lambda batch: batch_at(train, batch), program)
+        variables = Variables(state.params, state.fixed)
+        sums = {"train": train_sums, "validation": evaluation_sums(variables, validation, program)}
+        targets = {"train": train["targets"], "validation": validation["targets"]}
+        return finish_epoch(state, sums, targets, program)
+
+    return jax.lax.cond(is_active(state, program), run, lambda state: (state, no_metrics(program)), state)
+
+
+def plan_epoch(
+    state: TrainState, epoch: Int[Array, ""], bucket: Int[Array, " examples"], program: Program
+) -> Batches:
+    """Returns the batches of a replica's next epoch, in their order."""
+    order_key, _ = _epoch_keys(state)
+    batches = batch_indices(bucket, program.batch_size, order_key)
+    # Every replica meets the widths in the same order, so that under vmap the choice of width stays a choice.
+    turn = jax.random.permutation(jax.random.fold_in(jax.random.key(0), epoch), len(batches.rows))
+    return jax.tree.map(lambda array: array[turn], batches)
+
+
+def take_steps(
+    state: TrainState,
+    batches: Batches | Chunk,
+    first: Int[Array, ""] | int,
+    examples: Callable[[Any], Arrays],
+    program: Program,
+) -> tuple[TrainState, Sums]:
+    """Takes one step per batch.
+
+    Args:
+      state: of the replica.
+      batches: consecutive ones of its epoch.
+      first: the place in the epoch of the first of them.
+      examples: one batch of them -> its arrays, "present" included.
+      program: what is fixed.
+
+    Returns:
+      The state, with step and diverged_step counted on, and every step's sums [steps].
+    """
+    _, dropout_key = _epoch_keys(state)
+
+    def step(carry: Any, scanned: Any) -> tuple[Any, Sums]:
+        params, opt_state, step, diverged_step = carry
+        batch, index = scanned
+        params, opt_state, sums = train_step(
+            params,
+            state.fixed,
+            opt_state,
+            examples(batch),
+            batch.width_index,
+            jax.random.fold_in(dropout_key, index),
+            state.learning_rate,
+            program,
         )
-        batches = batch_indices(train["bucket"], program.batch_size, order_key)
-        # Every replica meets the widths in the same order, so that under vmap the choice of width stays a choice.
-        turn = jax.random.permutation(jax.random.fold_in(jax.random.key(0), epoch), len(batches.rows))
-        batches = jax.tree.map(lambda array: array[turn], batches)
+        is_first_failure = ~jnp.isfinite(sums["loss"]) & (diverged_step < 0)
+        diverged_step = jnp.where(is_first_failure, step, diverged_step)
+        return (params, opt_state, step + 1, diverged_step), sums
 
-        def step(carry: Any, scanned: Any) -> tuple[Any, dict[str, Float[Array, ""]]]:
-            params, opt_state, step, diverged_step = carry
-            batch, index = scanned
-            params, opt_state, sums = train_step(
-                params,
-                state.fixed,
-                opt_state,
-                batch_at(train, batch),
-                batch.width_index,
-                jax.random.fold_in(dropout_key, index),
-                state.learning_rate,
-                program,
-            )
-            is_first_failure = ~jnp.isfinite(sums["loss"]) & (diverged_step < 0)
-            diverged_step = jnp.where(is_first_failure, step, diverged_step)
-            return (params, opt_state, step + 1, diverged_step), sums
+    carry = (state.params, state.opt_state, state.step, state.diverged_step)
+    indices = first + jnp.arange(len(batches.width_index))
+    (params, opt_state, steps, diverged_step), sums = jax.lax.scan(step, carry, (batches, indices))
+    return state._replace(params=params, opt_state=opt_state, step=steps, diverged_step=diverged_step), sums
 
-        (params, opt_state, step, diverged_step), sums = jax.lax.scan(
-            step,
-            (state.params, state.opt_state, state.step, state.diverged_step),
-            (batches, jnp.arange(len(turn))),
+
+def finish_epoch(
+    state: TrainState, sums: Mapping[str, Sums], targets: Mapping[str, Array], program: Program
+) -> tuple[TrainState, EpochMetrics]:
+    """Counts the epoch, and keeps the parameters if they are the best so far.
+
+    Args:
+      state: after the epoch's last step.
+      sums: of "train" and "validation", each [steps].
+      targets: of both splits, whole.
+      program: what is fixed.
+    """
+    objective = program.network.objective
+    metrics = {
+        split: objective.summarise(
+            {name: jnp.sum(values) / len(targets[split]) for name, values in sums[split].items()},
+            targets[split],
         )
-        metrics = {
-            "train": {name: jnp.sum(values) / num_examples for name, values in sums.items()},
-            "validation": evaluate(Variables(params, state.fixed), validation, program),
-        }
-        # The last step's parameters show in no training loss, only here.
-        failed_last = ~jnp.isfinite(metrics["validation"]["loss"]) & (diverged_step < 0)
-        diverged_step = jnp.where(failed_last, step - 1, diverged_step)
-
-        score = metrics["validation"][program.monitor] * (1 if HIGHER_IS_BETTER[program.monitor] else -1)
-        is_best = (score > state.best_score) & (diverged_step < 0)
-        done = state.epoch + 1
-        return state._replace(
-            step=step,
-            epoch=done,
-            params=params,
-            opt_state=opt_state,
-            best_params=jax.tree.map(
-                lambda new, old: jnp.where(is_best, new, old), params, state.best_params
-            ),
-            best_score=jnp.where(is_best, score, state.best_score),
-            best_epoch=jnp.where(is_best, done, state.best_epoch),
-            diverged_step=diverged_step,
-        ), metrics
-
-    def rest(state: TrainState) -> tuple[TrainState, dict[str, dict[str, Float[Array, ""]]]]:
-        nothing = {name: jnp.float32(jnp.nan) for name in HIGHER_IS_BETTER}
-        return state, {"train": nothing, "validation": nothing}
-
-    return jax.lax.cond(is_active(state, program), run, rest, state)
+        for split in ("train", "validation")
+    }
+    # The last step's parameters show in no training loss, only here.
+    failed_last = ~jnp.isfinite(metrics["validation"]["loss"]) & (state.diverged_step < 0)
+    diverged_step = jnp.where(failed_last, state.step - 1, state.diverged_step)
+    sign = 1 if objective.higher_is_better[program.monitor] else -1
+    score = sign * metrics["validation"][program.monitor]
+    is_best = (score > state.best_score) & (diverged_step < 0)
+    done = state.epoch + 1
+    return state._replace(
+        epoch=done,
+        best_params=jax.tree.map(
+            lambda new, old: jnp.where(is_best, new, old), state.params, state.best_params
+        ),
+        best_score=jnp.where(is_best, score, state.best_score),
+        best_epoch=jnp.where(is_best, done, state.best_epoch),
+        diverged_step=diverged_step,
+    ), metrics
 
 
-def evaluate(variables: Variables, split: Arrays, program: Program) -> dict[str, Float[Array, ""]]:
-    """Returns the mean of every metric over a split."""
-    num_examples = len(split["targets"])
+def no_metrics(program: Program) -> EpochMetrics:
+    """Returns NaN for every metric: of a replica that rests."""
+    nothing = {name: jnp.float32(jnp.nan) for name in program.network.objective.higher_is_better}
+    return {"train": nothing, "validation": nothing}
 
-    def step(_: None, batch: Batches) -> tuple[None, dict[str, Float[Array, ""]]]:
-        def at_width(batch: Arrays) -> Any:
-            return forward_with_loss(*variables, batch, program.network)
 
-        return None, _switch_width(at_width, batch_at(split, batch), batch.width_index, program)[1]
-
+def evaluation_sums(variables: Variables, split: Arrays, program: Program) -> Sums:
+    """Returns the sums over every batch [steps] of a split that lies in device memory."""
     batches = batch_indices(split["bucket"], program.batch_size)
-    _, sums = jax.lax.scan(step, None, batches)
-    return {name: jnp.sum(values) / num_examples for name, values in sums.items()}
+    return evaluate_steps(variables, batches, lambda batch: batch_at(split, batch), program)
+
+
+def evaluate_steps(
+    variables: Variables, batches: Batches | Chunk, examples: Callable[[Any], Arrays], program: Program
+) -> Sums:
+    """Returns the sums over each of some batches [steps]; see `take_steps`."""
+
+    def step(_: None, batch: Any) -> tuple[None, Sums]:
+        def at_width(arrays: Arrays) -> Any:
+            return forward_with_loss(*variables, arrays, program.network)
+
+        return None, _switch_width(at_width, examples(batch), batch.width_index, program)[1]
+
+    return jax.lax.scan(step, None, batches)[1]
+
+
+def _epoch_keys(state: TrainState) -> tuple[Array, Array]:
+    """Returns the random keys of a replica's epoch: of its order, and of its dropout."""
+    order_key, dropout_key = jax.random.split(jax.random.fold_in(jax.random.key(state.seed), 1 + state.epoch))
+    return order_key, dropout_key
 
 
 def predict_batch(variables: Variables, inputs: Arrays, network: Network) -> Float[Array, "batch out"]:
     """Returns the outputs for one batch of inputs, in evaluation mode."""
     return nnx.merge(network.graphdef, *variables)(inputs)
-
-
-class Batches(NamedTuple):
-    """Which examples make a batch, and how many slots they need; in a scan, one batch of them."""
-
-    rows: Int[Array, "*steps batch"]
-    present: Float[Array, "*steps batch"]
-    width_index: Int[Array, "*steps"]
-
-
-def batch_indices(bucket: Int[Array, " examples"], batch_size: int, key: Array | None = None) -> Batches:
-    """Cuts examples into batches of about equal length, shortest first.
-
-    Args:
-      bucket: of every example.
-      batch_size: examples per batch; the last batch is filled up with example 0, marked as not present.
-      key: of the order within a bucket; None keeps that of the split. How many batches need which width does not
-        depend on it.
-    """
-    num_examples = len(bucket)
-    steps = -(-num_examples // batch_size)
-    missing = steps * batch_size - num_examples
-    # One sort groups and shuffles at once: sorting is most of what an epoch costs beside its steps.
-    order_in_bucket = (
-        jnp.zeros_like(bucket, jnp.uint32) if key is None else jax.random.bits(key, bucket.shape)
-    )
-    rows = jax.lax.sort((bucket, order_in_bucket, jnp.arange(num_examples)), num_keys=2)[-1]
-    longest = jnp.pad(jnp.sort(bucket), (0, missing), mode="edge").reshape(steps, batch_size)[:, -1]
-    present = jnp.arange(steps * batch_size) < num_examples
-    return Batches(
-        rows=jnp.pad(rows, (0, missing)).reshape(steps, batch_size),
-        present=present.astype(jnp.float32).reshape(steps, batch_size),
-        width_index=longest,
-    )
-
-
-def batch_at(split: Arrays, batch: Batches) -> Arrays:
-    """Gathers one batch from a split that lies in device memory."""
-    rows = {name: array.at[batch.rows].get(mode="promise_in_bounds") for name, array in split.items()}
-    return {**rows, "present": batch.present}
 
 
 def _switch_width(

@@ -1,21 +1,20 @@
 """Evaluates a finished run on a split of its data or on a file, and writes predictions."""
 
 import csv
-import dataclasses
 import io
+import itertools
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 import data
 from data.atomic import write_text
+from data.nearest import nearest
 
 from . import workdir as files
 from .lifecycle import check_same_data, use_compilation_cache
-from .objectives import probabilities
 from .results import summarise
 from .trained import TrainedRun, load
 
@@ -33,12 +32,13 @@ def evaluate_workdir(
 
     Args:
       workdir: of the run.
-      split: 'train', 'validation' or 'test' of the run's own data.
+      split: 'train', 'validation', 'test' or another of the run's own data.
       path: a file of the user's to evaluate on instead; without labels only predictions come of it.
-      columns: text_column, label_column or id_column of that file, where they differ from the training data's.
+      columns: fields of config.data that name columns of that file, such as label_column, where they differ from
+        the training data's.
       data_dir: where prepared datasets live, if not where they were when the run was trained.
-      predictions: where to write one CSV row per example: id, label, and for every class the probability by each
-        seed and their mean.
+      predictions: where to write one CSV row per example: id, target, and for every class the probability (or the
+        number that is predicted) by each seed and their mean.
 
     Returns:
       {"combiner", "source", "split", "seeds", "metrics", "files"}; "metrics" as in results.json, and empty without
@@ -59,11 +59,12 @@ def evaluate_workdir(
     use_compilation_cache(trained.config.engine.compilation_cache)
     if path:
         split = "file"
-        reader = dataclasses.replace(trained.preprocessor, **(columns or {}))
-        examples, source = data.read_split(path, reader), path
+        examples, source = trained.preprocessor.read(path, columns or {}), path
         if examples.targets is None and predictions is None:
+            fields = columns or {}
+            target = fields.get("label_column") or fields.get("target") or trained.preprocessor.target_column
             raise ValueError(
-                f"{path} has no labels to evaluate on (no column {reader.label_column!r}); "
+                f"{path} has no targets to evaluate on (no column {target!r}); "
                 "--predictions=out.csv writes predictions for it"
             )
     else:
@@ -86,27 +87,46 @@ def evaluate_workdir(
 
 def _own_split(trained: TrainedRun, workdir: pathlib.Path, split: str) -> tuple[data.Split, str]:
     """Returns a split of the data that the run was trained on, and what to call it."""
-    dataset = data.load(trained.config.data)
+    dataset = data.load(trained.config.task, trained.config.data)
     if split not in dataset.splits:
-        raise ValueError(f"unknown split {split!r}; known are {', '.join(dataset.splits)}")
+        raise ValueError(
+            f"unknown split {split!r}{nearest(split, dataset.splits)}; known are {', '.join(dataset.splits)}"
+        )
     check_same_data(workdir, dataset)
     return dataset.splits[split], f"{dataset.name}, {split} split"
 
 
 def _predictions_csv(trained: TrainedRun, split: data.Split) -> str:
+    by_seed = np.asarray(trained.predictions(split), np.float64)
     classes = trained.preprocessor.spec.classes
-    by_seed = np.asarray(probabilities(jnp.asarray(trained.outputs(split))), np.float64)
-    mean = by_seed.mean(axis=0)
-    header = ["id", "label"]
-    for name in classes:
-        header += [f"p_{name}_seed_{seed}" for seed in trained.seeds] + [f"p_{name}_mean"]
+    if classes:
+        rows = _class_rows(by_seed, split, classes, trained.seeds)
+    else:
+        targets = None if split.targets is None else trained.preprocessor.invert_target(split.targets)
+        rows = _number_rows(by_seed, split.ids, targets, trained.seeds)
     file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*header, "prediction"])
+    csv.writer(file, lineterminator="\n").writerows(rows)
+    return file.getvalue()
+
+
+def _class_rows(
+    by_seed: np.ndarray, split: data.Split, classes: Sequence[str], seeds: Sequence[int]
+) -> Iterator[list[str]]:
+    mean = by_seed.mean(axis=0)
+    columns = [[*(f"p_{name}_seed_{seed}" for seed in seeds), f"p_{name}_mean"] for name in classes]
+    yield ["id", "label", *itertools.chain(*columns), "prediction"]
     for row in range(len(split)):
-        label = "" if split.targets is None else classes[split.targets[row]]
-        values: list[str] = [split.ids[row], label]
+        values = [split.ids[row], "" if split.targets is None else classes[split.targets[row]]]
         for index in range(len(classes)):
             values += [f"{p:.6g}" for p in by_seed[:, row, index]] + [f"{mean[row, index]:.6g}"]
-        writer.writerow([*values, classes[mean[row].argmax()]])
-    return file.getvalue()
+        yield [*values, classes[mean[row].argmax()]]
+
+
+def _number_rows(
+    by_seed: np.ndarray, ids: Sequence[str], targets: np.ndarray | None, seeds: Sequence[int]
+) -> Iterator[list[str]]:
+    yield ["id", "target", *(f"prediction_seed_{seed}" for seed in seeds), "prediction"]
+    for row, name in enumerate(ids):
+        target = "" if targets is None else f"{targets[row]:.6g}"
+        values = [*by_seed[:, row], by_seed[:, row].mean()]
+        yield [name, target, *(f"{value:.6g}" for value in values)]

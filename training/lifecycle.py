@@ -4,9 +4,10 @@ import contextlib
 import functools
 import math
 import pathlib
+import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -18,12 +19,13 @@ import data
 
 from . import workdir as files
 from .checkpoints import ResumeCheckpoints, save_best
-from .engine import Arrays, Program, TrainState, Variables, init_state, is_active, replicate, train_epoch
+from .engine import Program, TrainState, Variables, init_state, is_active, replicate, train_epoch
 from .metric_files import MetricFiles
 from .network import make_network, make_program
 from .progress import EpochProgress
-from .references import text_references
+from .references import measure_references
 from .results import diverged_seeds, make_results
+from .streaming import StreamedEpochs, move_to_disk, split_bytes
 from .trained import TrainedRun
 
 
@@ -54,24 +56,24 @@ def run(config: Any, workdir: pathlib.Path) -> dict[str, Any]:
     with files.claim_workdir(workdir, config.to_dict()):
         if (workdir / files.CONFIG_FILE).exists() and (workdir / files.RESULTS_FILE).exists():
             return files.read_json(workdir / files.RESULTS_FILE)
-        dataset = data.load(config.data)
+        dataset = data.load(config.task, config.data)
         network = make_network(config, dataset.spec)
         program = make_program(config, network, dataset.spec, len(dataset.splits["train"]))
-        engine = _Engine(config, program, dataset)
+        engine = _Engine(config, program, dataset.splits)
         check_same_data(workdir, dataset)
         # Only now, when nothing more can be wrong with the config, does the workdir become its own.
         files.write_json(workdir / files.CONFIG_FILE, config.to_dict())
         files.write_json(workdir / files.DATA_FILE, _fingerprints(dataset))
         dataset.preprocessor.save(workdir / files.PREPROCESSOR_FILE)
 
-        with ResumeCheckpoints(workdir) as checkpoints:
+        with ResumeCheckpoints(workdir) as checkpoints, engine.examples_on_disk(workdir):
             state, timing = _train(config, engine, workdir, checkpoints)
             best = Variables(state.best_params, state.fixed)
             save_best(workdir, best)
             state = jax.device_get(state)
             trained = TrainedRun(config, network, best, dataset.preprocessor, diverged_seeds(config, state))
             results = make_results(config, dataset, trained, state, timing)
-            results["references"] = text_references(dataset)
+            results["references"] = measure_references(config.task, dataset)
             files.write_json(workdir / files.RESULTS_FILE, results)
             checkpoints.delete()
     return results
@@ -106,6 +108,8 @@ def _fingerprints(dataset: data.Dataset) -> dict[str, str]:
 
 
 def _check(config: Any) -> None:
+    if "task" not in config:
+        raise ValueError(f"this config is of the analysis {config.get('analysis')!r}: give it to analyze.py")
     seeds = tuple(config.seeds)
     if not seeds or len(set(seeds)) < len(seeds) or not all(type(s) is int and 0 <= s < 2**32 for s in seeds):
         raise ValueError(f"seeds must be different integers from 0 to 2**32 - 1, got {seeds}")
@@ -119,6 +123,7 @@ def _check(config: Any) -> None:
         "optimizer.weight_decay",
         "model.embedding_scale",
         "data.split_seed",
+        "data.max_resident_bytes",
     ):
         section, _, name = field.partition(".")
         if config[section][name] < 0:
@@ -126,25 +131,56 @@ def _check(config: Any) -> None:
 
 
 class _Engine:
-    """The program of one run with its data: traced, which finds what is still wrong with a config, not yet compiled."""
+    """The program of one run with its data: traced, which finds what is still wrong with a config, not yet compiled.
 
-    def __init__(self, config: Any, program: Program, dataset: data.Dataset):
+    A training split of more than data.max_resident_bytes stays on disk and is streamed.
+    """
+
+    def __init__(self, config: Any, program: Program, splits: Mapping[str, data.Split]):
         self.program = program
-        self.data = tuple(device_arrays(dataset.splits[name], program) for name in ("train", "validation"))
+        self._config = config
+        self._splits = {name: splits[name] for name in ("train", "validation")}
+        self._is_streamed = split_bytes(splits["train"]) > config.data.max_resident_bytes
         start = jax.vmap(functools.partial(init_state, program=program))
         seeds = jnp.asarray(config.seeds, jnp.uint32)
         rates = jnp.full(len(config.seeds), config.optimizer.learning_rate, jnp.float32)
         self.start = functools.partial(jax.jit(start), seeds, rates)
         self.abstract_state = jax.eval_shape(start, seeds, rates)
         epoch_of_all = replicate(functools.partial(train_epoch, program=program), config.engine.replicas)
+        arrays = [host_arrays(split, program) for split in self._splits.values()]
         self._lowered = jax.jit(epoch_of_all, donate_argnums=0).lower(
-            self.abstract_state, np.int32(0), *self.data
+            self.abstract_state, np.int32(0), *jax.tree.map(_abstract, arrays)
         )
+
+    @contextlib.contextmanager
+    def examples_on_disk(self, workdir: pathlib.Path) -> Iterator[None]:
+        """Keeps the inputs of splits that are streamed in files of the workdir, while the context lasts."""
+        if not self._is_streamed:
+            yield
+            return
+        folder = workdir / "examples"
+        self._splits = {name: move_to_disk(split, folder / name) for name, split in self._splits.items()}
+        try:
+            yield
+        finally:
+            shutil.rmtree(folder)
 
     def compile(self) -> Callable[[TrainState, int], Any]:
         """Returns (state of all replicas, epoch) -> (their state after it, metrics)."""
+        config = self._config
+        if self._is_streamed:
+            buckets = {name: length_buckets(split, self.program) for name, split in self._splits.items()}
+            return StreamedEpochs(
+                self.program,
+                self._splits,
+                buckets,
+                len(config.seeds),
+                config.engine.replicas,
+                config.data.max_resident_bytes,
+            )
+        arrays = [jax.device_put(host_arrays(split, self.program)) for split in self._splits.values()]
         compiled = self._lowered.compile()
-        return lambda state, epoch: compiled(state, np.int32(epoch), *self.data)
+        return lambda state, epoch: compiled(state, np.int32(epoch), *arrays)
 
 
 def _train(
@@ -188,12 +224,20 @@ def _train(
     return state, timing
 
 
-def device_arrays(split: data.Split, program: Program) -> Arrays:
-    """Puts a split into device memory, with the length bucket of every example."""
-    lengths = np.count_nonzero(split.inputs["tokens"], axis=1)
-    bucket = np.searchsorted(program.widths, lengths).astype(np.int32)
-    arrays = {**split.inputs, "targets": split.targets, "bucket": bucket}
-    return {name: jax.device_put(array) for name, array in arrays.items()}
+def host_arrays(split: data.Split, program: Program) -> dict[str, np.ndarray]:
+    """Returns all of a split that training reads, with the length bucket of every example."""
+    return {**split.inputs, "targets": split.targets, "bucket": length_buckets(split, program)}
+
+
+def length_buckets(split: data.Split, program: Program) -> np.ndarray:
+    """Returns for every example, int32 [N], the index of the least of program.widths that its slots fit in."""
+    if len(program.widths) == 1:
+        return np.zeros(len(split), np.int32)
+    return np.searchsorted(program.widths, split.lengths).astype(np.int32)
+
+
+def _abstract(array: np.ndarray) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(array.shape, array.dtype)
 
 
 def _raise_if_diverged(config: Any, state: TrainState) -> None:

@@ -9,7 +9,7 @@ from data import Spec
 from data.nearest import nearest
 
 from .engine import Network, Program, Variables, check_replica_mode
-from .objectives import HIGHER_IS_BETTER
+from .objectives import make_objective
 from .optimizers import make_optimizer
 
 
@@ -30,19 +30,25 @@ def make_network(config: Any, spec: Spec) -> Network:
 
     abstract = nnx.eval_shape(lambda: make(nnx.Rngs(0)))
     graphdef, _, _ = nnx.split(abstract, nnx.Param, ...)
-    return Network(graphdef, init, abstract.combiner.out_dim, abstract.combiner.variable_length)
+    return Network(
+        graphdef=graphdef,
+        init=init,
+        objective=make_objective(spec),
+        combined_width=abstract.combiner.out_dim,
+        variable_length=abstract.combiner.variable_length,
+    )
 
 
 def make_program(config: Any, network: Network, spec: Spec, num_examples: int) -> Program:
     """Returns all that is fixed when training is compiled; raises ValueError for a setting that cannot be."""
-    if config.train.monitor not in HIGHER_IS_BETTER:
-        raise ValueError(
-            f"train.monitor must be one of {', '.join(HIGHER_IS_BETTER)}, got {config.train.monitor!r}"
-        )
+    metrics = network.objective.higher_is_better
+    if config.train.monitor not in metrics:
+        raise ValueError(f"train.monitor must be one of {', '.join(metrics)}, got {config.train.monitor!r}")
     check_replica_mode(config.engine.replicas)
     for field in ("epochs", "batch_size", "patience", "length_buckets"):
         if config.train[field] < 1:
             raise ValueError(f"train.{field} must be at least 1, got {config.train[field]}")
+    num_buckets = config.train.length_buckets if network.variable_length else 1
     steps_per_epoch = -(-num_examples // config.train.batch_size)
     return Program(
         network=network,
@@ -50,7 +56,7 @@ def make_program(config: Any, network: Network, spec: Spec, num_examples: int) -
         batch_size=config.train.batch_size,
         monitor=config.train.monitor,
         patience=config.train.patience,
-        widths=_bucket_widths(spec.num_slots, config.train.length_buckets if network.variable_length else 1),
+        widths=_bucket_widths(spec.max_length or 1, num_buckets),
     )
 
 

@@ -19,7 +19,7 @@ from .trained import TrainedRun
 def make_results(
     config: Any, dataset: data.Dataset, trained: TrainedRun, state: TrainState, timing: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Measures a trained run on validation and test and gathers all that is known of it.
+    """Measures a trained run on every split but the training one, and gathers all that is known of it.
 
     Args:
       config: of the run.
@@ -31,7 +31,7 @@ def make_results(
     Returns:
       The content of results.json. A seed that diverged has null for its metrics.
     """
-    metrics = {split: summarise(trained, dataset.splits[split]) for split in ("validation", "test")}
+    held_out = ["test", *(name for name in dataset.splits if name not in ("train", "test"))]
     one_seed = jax.tree.map(lambda leaf: leaf[0], state.params)
     examples = int(np.sum(state.epoch)) * len(dataset.splits["train"])
     return {
@@ -40,7 +40,7 @@ def make_results(
         "dataset": dataset.name,
         "match": config.model.match,
         "seeds": list(config.seeds),
-        "metrics": {"test": metrics["test"], "validation": metrics["validation"]},
+        "metrics": {name: summarise(trained, dataset.splits[name]) for name in held_out},
         "num_params": models.count_parameters(one_seed),
         "combined_width": trained.combined_width,
         "timing": {**timing, "examples_per_second": examples / timing["train_seconds"]},

@@ -13,8 +13,8 @@ def print_summary(results: Mapping[str, Any], workdir: pathlib.Path) -> None:
     seeds = len(results["seeds"])
     title = f"{results['task']}: {results['combiner']} on {results['dataset']} (match={results['match']})"
     table = _metrics_table(title, seeds)
-    for split in ("validation", "test"):
-        _add_metrics(table, split, results["metrics"][split])
+    for split, metrics in reversed(results["metrics"].items()):
+        _add_metrics(table, split, metrics)
     for name, by_split in results["references"].items():
         for metric, value in by_split["test"].items():
             table.add_row(f"{name.replace('_', ' ')} (reference)", f"test {metric}", f"{value:.4f}", "", "")

@@ -17,7 +17,6 @@ from . import workdir as files
 from .checkpoints import restore_best
 from .engine import Network, Variables, predict_batch, replicate
 from .network import make_network
-from .objectives import classification_metrics, probabilities
 
 BATCH = 256  # examples per call; the same always, so that one compiled program serves every split
 
@@ -31,6 +30,7 @@ class TrainedRun:
       seeds: in the order of the leading axis of the outputs.
       diverged: the seeds that have no trained parameters; what they would predict is NaN.
       combined_width: the width of the vector that the combiner makes.
+      objective: what the model's outputs mean.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class TrainedRun:
         config: Any,
         network: Network,
         variables: Variables,
-        preprocessor: data.TextPreprocessor,
+        preprocessor: data.Preprocessor,
         diverged: Collection[int] = (),
     ):
         self.config = config
@@ -46,12 +46,13 @@ class TrainedRun:
         self.seeds = tuple(config.seeds)
         self.diverged = frozenset(diverged)
         self.combined_width = network.combined_width
+        self.objective = network.objective
         self._variables = variables
         predict = functools.partial(predict_batch, network=network)
         self._predict = jax.jit(replicate(predict, config.engine.replicas))
 
     def outputs(self, split: data.Split) -> np.ndarray:
-        """Returns the model's outputs, float32 [seeds, examples, classes]; NaN for a seed that diverged."""
+        """Returns the model's outputs, float32 [seeds, examples, outputs]; NaN for a seed that diverged."""
         batches = []
         for start in range(0, len(split), BATCH):
             rows = {name: array[start : start + BATCH] for name, array in split.inputs.items()}
@@ -62,7 +63,7 @@ class TrainedRun:
             }
             batches.append(np.asarray(self._predict(self._variables, padded))[:, :count])
         if not batches:
-            return np.zeros((len(self.seeds), 0, len(self.preprocessor.spec.classes)), np.float32)
+            return np.zeros((len(self.seeds), 0, self.preprocessor.spec.num_outputs), np.float32)
         outputs = np.concatenate(batches, axis=1)
         outputs[[seed in self.diverged for seed in self.seeds]] = np.nan
         return outputs
@@ -71,33 +72,45 @@ class TrainedRun:
         """Returns every metric of a labelled split, one value per seed; None for a seed that diverged."""
         outputs = self.outputs(split)
         targets = np.broadcast_to(split.targets, outputs.shape[:2])
-        per_example = classification_metrics(jnp.asarray(outputs), jnp.asarray(targets))
-        means = {name: np.asarray(v, np.float64).mean(axis=1).tolist() for name, v in per_example.items()}
+        per_example = self.objective.per_example(jnp.asarray(outputs), jnp.asarray(targets))
+        means = {name: np.asarray(values, np.float64).mean(axis=1) for name, values in per_example.items()}
+        metrics = self.objective.summarise(means, np.asarray(split.targets))
         return {
-            name: [None if s in self.diverged else v for s, v in zip(self.seeds, means[name], strict=True)]
-            for name in sorted(means)
+            name: [
+                None if s in self.diverged else float(v)
+                for s, v in zip(self.seeds, metrics[name], strict=True)
+            ]
+            for name in sorted(metrics)
         }
 
-    def predict(self, rows: Sequence[str | Mapping[str, Any]], *, per_seed: bool = False) -> np.ndarray:
-        """Predicts class probabilities for new examples.
+    def predict(self, rows: Sequence[Any], *, per_seed: bool = False) -> np.ndarray:
+        """Predicts for new examples.
 
         Args:
-          rows: texts, or mappings with the columns that the run was trained on; labels are not looked at.
+          rows: what the task's preprocessor encodes: texts, images, or mappings with the columns that the run was
+            trained on; targets are not looked at.
           per_seed: whether to keep the seeds apart.
 
         Returns:
-          [rows, classes], the mean over seeds; with per_seed [seeds, rows, classes]. Classes are in the order of
-          `self.preprocessor.spec.classes`. NaN where a seed that diverged takes part.
+          Class probabilities [rows, classes] in the order of `self.preprocessor.spec.classes`, or numbers [rows] in
+          the unit of the target, the mean over seeds; with per_seed a leading axis of seeds. NaN where a seed that
+          diverged takes part.
 
         Raises:
-          ValueError: for a single text instead of a sequence of them, and rows that lack their text.
+          ValueError: for a single row instead of a sequence of them, and rows that lack what the model reads.
         """
         if isinstance(rows, str | Mapping):
             raise ValueError(f"predict expects a sequence of rows, got one: predict([{rows!r}])")
-        label = self.preprocessor.label_column
-        rows = [row if isinstance(row, str) else {k: v for k, v in row.items() if k != label} for row in rows]
-        by_seed = np.asarray(probabilities(jnp.asarray(self.outputs(self.preprocessor.encode(rows)))))
+        by_seed = self.predictions(self.preprocessor.encode(rows, with_targets=False))
         return by_seed if per_seed else by_seed.mean(axis=0)
+
+    def predictions(self, split: data.Split) -> np.ndarray:
+        """Returns what every seed predicts: probabilities [seeds, examples, classes] or numbers [seeds, examples].
+
+        Numbers are in the target's own unit: data.target_transform is undone.
+        """
+        predicted = np.asarray(self.objective.predict(jnp.asarray(self.outputs(split))))
+        return predicted if self.preprocessor.spec.classes else self.preprocessor.invert_target(predicted)
 
 
 def load(workdir: str | pathlib.Path) -> TrainedRun:

@@ -10,51 +10,76 @@ import numpy as np
 import pytest
 
 import analysis
+import models
 from combiners import COMBINERS
 from configs import sentiment
 from configs.arguments import parse_argument
-from data import Spec
+from data import TextSpec
+from data.images import ImageSpec
+from data.table_preprocessor import CategoricalField, TableSpec
 from training.engine import init_state, train_step
 from training.network import make_network, make_program
 
-CONFIGS = sorted(
-    path.stem
-    for path in (pathlib.Path(__file__).parents[2] / "configs").glob("*.py")
-    if path.stem not in ("__init__", "arguments")
-)
-TASKS = [name for name in CONFIGS if name.startswith("sentiment")]
-ANALYSES = [name for name in CONFIGS if name not in TASKS]
-SPEC = Spec(num_slots=5, vocab_size=30, classes=("bad", "good"), has_weights=False)
+CONFIGS = {
+    path.stem: importlib.import_module(f"configs.{path.stem}")
+    for path in sorted((pathlib.Path(__file__).parents[2] / "configs").glob("*.py"))
+    if path.stem not in ("__init__", "arguments", "base")
+}
+ANALYSES = [name for name, module in CONFIGS.items() if "analysis" in module.get_config()]
+RUNS = [name for name in CONFIGS if name not in ANALYSES]
+NAMED = [name for name in RUNS if name not in models.MODELS]
+SPEC = TextSpec(num_slots=5, vocab_size=30, classes=("bad", "good"))
+SPECS = {
+    "categorical": TableSpec(
+        target_mean=3.0,
+        categorical=tuple(CategoricalField(name=name, num_rows=9, max_values=1) for name in "abc"),
+        numeric=(),
+        vectors=(),
+    ),
+    "mnist": ImageSpec(height=32, width=32, classes=tuple("0123456789")),
+    "order": SPEC,
+    "sentiment": SPEC,
+}
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", RUNS)
 @pytest.mark.parametrize("argument", [None, "", "smoke"])
 def test_every_config_builds_a_network(name, argument):
-    config = importlib.import_module(f"configs.{name}").get_config(argument)
-    network = make_network(config, SPEC)
-    make_program(config, network, SPEC, num_examples=100)
+    config = CONFIGS[name].get_config(argument)
+    network = make_network(config, SPECS[config.task])
+    make_program(config, network, SPECS[config.task], num_examples=100)
     assert len(config.seeds) == (2 if argument == "smoke" else 5)
 
 
 @pytest.mark.parametrize("name", ANALYSES)
 def test_every_analysis_names_one_that_exists_and_opens_with_its_command(name):
-    module = importlib.import_module(f"configs.{name}")
+    module = CONFIGS[name]
     assert module.get_config().analysis in analysis.ANALYSES
     assert f"python analyze.py --config=configs/{name}.py" in module.__doc__
 
 
-@pytest.mark.parametrize("name", TASKS)
-def test_every_config_opens_with_its_command_its_score_and_its_time(name):
-    text = importlib.import_module(f"configs.{name}").__doc__
-    assert f"python train.py --config=configs/{name}.py" in text
-    if name != "sentiment":
-        assert name == f"sentiment_{importlib.import_module(f'configs.{name}').get_config().model.combiner}"
-        assert "Test accuracy 0." in text
-        assert " s on 2 CPU cores" in text
+@pytest.mark.parametrize("name", RUNS)
+def test_every_config_opens_with_its_command(name):
+    assert f"python train.py --config=configs/{name}.py" in CONFIGS[name].__doc__
 
 
-def test_only_combiners_that_exist_are_tuned():
-    assert set(sentiment.TUNED) <= set(COMBINERS)
+@pytest.mark.parametrize("name", NAMED)
+def test_every_named_config_is_its_combiners_and_opens_with_its_score_and_its_time(name):
+    config, text = CONFIGS[name].get_config(), CONFIGS[name].__doc__
+    assert name == f"{config.task}_{config.model.combiner}"
+    assert "Test RMSE 0." in text if config.task == "categorical" else "Test accuracy 0." in text
+    assert " s on 2 CPU cores" in text
+
+
+@pytest.mark.parametrize("task", ["categorical", "mnist", "order"])
+def test_every_task_has_a_named_config_for_the_seven_combiners(task):
+    combiners = ("sum", "mean", "concat", "product", "hybrid", "attention", "position_sum")
+    assert {f"{task}_{combiner}" for combiner in combiners} <= set(NAMED)
+
+
+@pytest.mark.parametrize("task", models.MODELS)
+def test_only_combiners_that_exist_are_tuned(task):
+    assert set(CONFIGS[task].TUNED) <= set(COMBINERS)
 
 
 NOT_FOR_BAGS = {

@@ -17,6 +17,7 @@ _DEFAULTS = {
     "max_length": 64,
     "weights": "",
     "split_seed": 0,
+    "train_fraction": 1.0,
 }
 
 
@@ -28,6 +29,53 @@ def make_config():
         assert set(overrides) <= set(_DEFAULTS)
         return ml_collections.ConfigDict(
             {**_DEFAULTS, **{k: str(v) if k.startswith("path") else v for k, v in overrides.items()}}
+        )
+
+    return make
+
+
+_TABLE_DEFAULTS = {
+    "name": "movielens_small",
+    "path": "",
+    "path_validation": "",
+    "path_test": "",
+    "dir": "",
+    "split_seed": 0,
+    "train_fraction": 1.0,
+    "target": "",
+    "target_type": "auto",
+    "target_transform": "",
+    "categorical": "",
+    "multi_valued": "",
+    "numeric": "",
+    "vectors": "",
+    "id_column": "",
+    "value_separator": "|",
+    "min_count": 1,
+    "num_bins": 16,
+    "synthetic": {
+        "kind": "additive",
+        "num_features": 3,
+        "num_values": 4,
+        "effect_dim": 2,
+        "num_train": 200,
+        "num_validation": 50,
+        "num_test": 60,
+        "noise": 0.1,
+        "bag_length": 5,
+        "seed": 0,
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def make_table_config():
+    """Returns a function from overrides to a `config.data` of a table."""
+
+    def make(**overrides):
+        assert set(overrides) <= set(_TABLE_DEFAULTS)
+        return ml_collections.ConfigDict(
+            {**_TABLE_DEFAULTS, **{k: str(v) if k.startswith("path") else v for k, v in overrides.items()}}
         )
 
     return make

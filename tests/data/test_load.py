@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from data import load, load_preprocessor, tweets, wheels
+from data import load_preprocessor, tweets, wheels
 from data import rotten_tomatoes as rotten_tomatoes_builder
 from data.prepare import cache_folder
+from data.text import load
 
 
 def counts(dataset):
@@ -138,8 +139,9 @@ def test_preparing_and_loading_are_silent_and_light(tmp_path, folder):
         "absl.logging.set_verbosity(absl.logging.INFO)\n"  # as absl.app.run does
         "fields = dict(name='rotten_tomatoes', path='', path_validation='', path_test='', text_column='text',\n"
         "              label_column='label', id_column='',\n"
-        "              dir=sys.argv[1], min_count=2, max_vocab=0, max_length=64, weights='', split_seed=0)\n"
-        "assert len(data.load(ml_collections.ConfigDict(fields)).splits['train']) == 9806\n"
+        "              dir=sys.argv[1], min_count=2, max_vocab=0, max_length=64, weights='', split_seed=0,\n"
+        "              train_fraction=1.0)\n"
+        "assert len(data.load('sentiment', ml_collections.ConfigDict(fields)).splits['train']) == 9806\n"
         "print(*sorted({'tensorflow', 'pandas', 'sklearn'} & set(sys.modules)))\n"
         "assert absl.logging.get_verbosity() == absl.logging.INFO\n"
     )

@@ -1,6 +1,5 @@
 """A fitted preprocessor encodes new texts, on any machine, as it encoded its training split."""
 
-import dataclasses
 import json
 import os
 import subprocess
@@ -11,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data import Spec, TextPreprocessor, load_preprocessor, read_split
+from data import TextSpec, load_preprocessor
 from data.examples import checked_examples
+from data.text_preprocessor import TextPreprocessor
 
 TRAIN = ["a good film", "a bad film", "good good"]
 
@@ -55,7 +55,7 @@ def test_padding_stands_at_the_end_and_rows_keep_to_the_spec(texts, max_length):
 
 
 def test_rows_are_as_long_as_the_longest_training_text():
-    assert fit().spec == Spec(num_slots=3, vocab_size=6, classes=("neg", "pos"), has_weights=False)
+    assert fit().spec == TextSpec(num_slots=3, vocab_size=6, classes=("neg", "pos"))
     assert fit().encode(["a good film and more"]).inputs["tokens"].shape == (1, 3)
 
 
@@ -69,7 +69,7 @@ def test_mappings_carry_label_and_id():
 
 def test_spec_survives_json():
     spec = fit().spec
-    assert Spec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+    assert TextSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
 
 
 @pytest.mark.parametrize("weights", ["", "idf"])
@@ -181,20 +181,21 @@ def test_max_length_is_checked():
 def test_a_file_is_read_labelled_or_not(tmp_path):
     (tmp_path / "labelled.csv").write_text("label,text\npos,good film\nneg,bad\n")
     (tmp_path / "unlabelled.jsonl").write_text('{"text": "good film"}\n')
-    assert read_split(tmp_path / "labelled.csv", fit()).targets.tolist() == [1, 0]
-    assert read_split(tmp_path / "unlabelled.jsonl", fit()).targets is None
+    assert fit().read(tmp_path / "labelled.csv", {}).targets.tolist() == [1, 0]
+    assert fit().read(tmp_path / "unlabelled.jsonl", {}).targets is None
 
 
 def test_a_file_with_other_column_names(tmp_path):
     (tmp_path / "a.csv").write_text("review,stars,key\ngood film,pos,k1\n")
     with pytest.raises(ValueError, match=r"a.csv: no column 'text'"):
-        read_split(tmp_path / "a.csv", fit())
-    renamed = dataclasses.replace(fit(), text_column="review", label_column="stars", id_column="key")
-    split = read_split(tmp_path / "a.csv", renamed)
+        fit().read(tmp_path / "a.csv", {})
+    split = fit().read(
+        tmp_path / "a.csv", {"text_column": "review", "label_column": "stars", "id_column": "key"}
+    )
     assert (split.targets.tolist(), list(split.ids)) == ([1], ["k1"])
 
 
 def test_a_strange_label_in_a_file_names_the_line(tmp_path):
     (tmp_path / "a.csv").write_text('text,label\n"good\nfilm",pos\nbad,ngative\n')
     with pytest.raises(ValueError, match=r"a.csv, line 4: label 'ngative' is not a class"):
-        read_split(tmp_path / "a.csv", fit())
+        fit().read(tmp_path / "a.csv", {})

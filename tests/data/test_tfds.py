@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from data import load
+from data.text import load
 
 
 class _Tiny(tfds.core.GeneratorBasedBuilder, skip_registration=True):

@@ -7,11 +7,11 @@ from flax import nnx
 import models
 from combiners import COMBINERS, combiner_class
 from configs import sentiment
-from data import Spec
+from data import TextSpec
 from models.matching import TOLERANCE
 
-SPEC = Spec(num_slots=5, vocab_size=500, classes=("bad", "good"), has_weights=False)
-PAIRS = Spec(num_slots=2, vocab_size=500, classes=("bad", "good"), has_weights=False)
+SPEC = TextSpec(num_slots=5, vocab_size=500, classes=("bad", "good"))
+PAIRS = TextSpec(num_slots=2, vocab_size=500, classes=("bad", "good"))
 TWO_VECTORS = [name for name, cls in COMBINERS.items() if cls.arity == 2]
 
 
@@ -56,7 +56,7 @@ def test_width_is_refused_where_the_combined_width_does_not_depend_on_the_parts(
 def test_width_is_refused_where_even_the_narrowest_parts_make_too_much():
     with pytest.raises(ValueError, match="of 5 parts of one dimension 'tensor_fusion' makes 32 numbers"):
         sizes_of("tensor_fusion", match="width")
-    long = Spec(num_slots=64, vocab_size=500, classes=("bad", "good"), has_weights=False)
+    long = TextSpec(num_slots=64, vocab_size=500, classes=("bad", "good"))
     with pytest.raises(
         ValueError, match=r"'tensor_fusion' would be .* for num_vectors=64 and dim=1; expected at most 2\^20"
     ):
@@ -90,7 +90,7 @@ def test_widths_can_be_given():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"widths": (8, 8)}, "needs model.match=width and model.table_per_slot=True"),
+        ({"widths": (8, 8)}, "needs model.match=width and an embedding of its own for every slot"),
         (
             {"widths": (8, 8), "table_per_slot": True},
             r"5 positive numbers.*add up to model.dim=16; got \(8, 8\)",
@@ -119,7 +119,7 @@ def test_params_meets_the_summing_models_parameters_within_one_percent(combiner)
 
 
 def test_params_is_refused_with_both_counts_where_it_cannot_be_met():
-    spec = Spec(num_slots=5, vocab_size=8, classes=("bad", "good"), has_weights=False)
+    spec = TextSpec(num_slots=5, vocab_size=8, classes=("bad", "good"))
     config = config_of("position_sum", match="params", dim=5, hidden=())
     with pytest.raises(
         ValueError, match=r"'position_sum' comes to 42 parameters at best, the summing model has 52"

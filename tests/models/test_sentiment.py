@@ -9,9 +9,9 @@ from flax import nnx
 import models
 from combiners import COMBINERS
 from configs import sentiment
-from data import Spec
+from data import TextSpec
 
-SPEC = Spec(num_slots=6, vocab_size=20, classes=("bad", "neutral", "good"), has_weights=False)
+SPEC = TextSpec(num_slots=6, vocab_size=20, classes=("bad", "neutral", "good"))
 SOME = ["sum", "max", "product", "concat", "position_sum", "attention", "gru"]
 TOKENS = jnp.asarray([[2, 3, 4, 0, 0, 0], [5, 1, 7, 8, 9, 2], [0, 0, 0, 0, 0, 0]], jnp.int32)
 
@@ -33,7 +33,7 @@ def test_logits_are_one_per_class_and_finite_for_an_empty_text_too(combiner):
 def test_a_sum_with_one_linear_layer_is_what_its_formula_says():
     model = make("sum", hidden=())
     table = np.asarray(model.embedding.table[...], np.float64)
-    kernel, bias = np.asarray(model.output.kernel[...]), np.asarray(model.output.bias[...])
+    kernel, bias = np.asarray(model.dense.output.kernel[...]), np.asarray(model.dense.output.bias[...])
     expected = [
         sum((table[t] for t in row if t != 0), np.zeros(12)) @ kernel + bias for row in np.asarray(TOKENS)
     ]
@@ -43,10 +43,13 @@ def test_a_sum_with_one_linear_layer_is_what_its_formula_says():
 def test_hidden_layers_are_rectified():
     model = make("sum", hidden=(5, 4))
     h = model.combiner(model.embedding(TOKENS), TOKENS != 0)
-    for layer in model.hidden:
+    for layer in model.dense.hidden:
         h = np.maximum(np.asarray(h @ layer.kernel[...] + layer.bias[...]), 0)
     np.testing.assert_allclose(
-        model({"tokens": TOKENS}), h @ model.output.kernel[...] + model.output.bias[...], rtol=1e-5, atol=1e-6
+        model({"tokens": TOKENS}),
+        h @ model.dense.output.kernel[...] + model.dense.output.bias[...],
+        rtol=1e-5,
+        atol=1e-6,
     )
 
 
@@ -60,7 +63,7 @@ def test_padding_changes_nothing(combiner):
 
 @pytest.mark.parametrize("combiner", ["product", "hybrid", "sum"])
 def test_embeddings_start_around_the_value_that_the_combiner_declares(combiner):
-    spec = Spec(num_slots=6, vocab_size=5000, classes=("bad", "good"), has_weights=False)
+    spec = TextSpec(num_slots=6, vocab_size=5000, classes=("bad", "good"))
     every_word = jnp.arange(5000)[:, None]
     vectors = make(combiner, spec, embedding_scale=0.1).embedding(every_word)
     np.testing.assert_allclose(vectors.mean(), COMBINERS[combiner].embedding_mean, atol=0.002)
@@ -107,10 +110,10 @@ def test_dropout_is_for_training_alone():
 
 
 def test_word_dropout_drops_whole_words():
-    spec = Spec(num_slots=400, vocab_size=2, classes=("bad", "good"), has_weights=False)
+    spec = TextSpec(num_slots=400, vocab_size=2, classes=("bad", "good"))
     model = make("sum", spec, word_dropout=0.3)
     model.embedding.table[...] = jnp.ones_like(model.embedding.table[...])
-    model.output.kernel[...] = jnp.full_like(model.output.kernel[...], 1 / 12)
+    model.dense.output.kernel[...] = jnp.full_like(model.dense.output.kernel[...], 1 / 12)
     counts = model({"tokens": jnp.ones((50, 400), jnp.int32)}, rngs=nnx.Rngs(dropout=0))[:, 0]
     np.testing.assert_allclose(
         counts, np.round(counts), atol=1e-3
@@ -126,24 +129,29 @@ def test_bfloat16_stays_near_float32():
 
 
 def test_whether_weights_have_a_meaning_is_asked_of_the_parts_of_several_combiners():
-    spec = Spec(num_slots=6, vocab_size=20, classes=("bad", "good"), has_weights=True)
+    spec = TextSpec(num_slots=6, vocab_size=20, classes=("bad", "good"), has_weights=True)
     assert make("multi", spec, combiner_options={"combiners": ("sum", "mean")}).combiner.accepts_weights
     with pytest.raises(ValueError, match="'multi' has no meaning for weights"):
         make("multi", spec)  # a maximum is among its parts
 
 
 def test_word_weights_reach_the_combiner():
-    spec = Spec(num_slots=6, vocab_size=20, classes=("bad", "good"), has_weights=True)
+    spec = TextSpec(num_slots=6, vocab_size=20, classes=("bad", "good"), has_weights=True)
     model = make("sum", spec)
-    doubled = model({"tokens": TOKENS, "weights": jnp.full(TOKENS.shape, 2.0)}) - model.output.bias[...]
-    plain = model({"tokens": TOKENS, "weights": jnp.ones(TOKENS.shape)}) - model.output.bias[...]
+    doubled = model({"tokens": TOKENS, "weights": jnp.full(TOKENS.shape, 2.0)}) - model.dense.output.bias[...]
+    plain = model({"tokens": TOKENS, "weights": jnp.ones(TOKENS.shape)}) - model.dense.output.bias[...]
     np.testing.assert_allclose(doubled, 2 * plain, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: make("max", Spec(6, 20, ("bad", "good"), True)), "'max' has no meaning for weights"),
+        (
+            lambda: make(
+                "max", TextSpec(num_slots=6, vocab_size=20, classes=("bad", "good"), has_weights=True)
+            ),
+            "'max' has no meaning for weights",
+        ),
         (lambda: make(dtype="float16"), "float32 or bfloat16, got 'float16'"),
         (lambda: make("smu"), r"unknown combiner 'smu' \(did you mean 'sum'\?\)"),
         (lambda: make(dropout=1.0), r"model.dropout must lie in \[0, 1\), got 1.0"),

@@ -1,0 +1,68 @@
+"""The dense layers between a combined vector and the outputs, the same for every task."""
+
+import itertools
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+
+class Dense(nnx.Module):
+    """outputs = W_k relu(… relu(W_1 h + b_1) …) + b_k; without hidden layers, one linear map.
+
+    In training a unit of the input and of every hidden layer is dropped with probability `dropout`.
+    """
+
+    def __init__(
+        self,
+        width_in: int,
+        hidden: Sequence[int],
+        num_outputs: int,
+        *,
+        dropout: float,
+        dtype: jnp.dtype,
+        rngs: nnx.Rngs,
+    ):
+        """Builds the layers.
+
+        Args:
+          width_in: of the vector that comes in.
+          hidden: the widths of the hidden layers.
+          num_outputs: of the last layer.
+          dropout: of the input and of every hidden layer.
+          dtype: of the computation; the parameters are float32.
+          rngs: initialises the parameters.
+
+        Raises:
+          ValueError: for a dropout outside [0, 1).
+        """
+        widths = [width_in, *hidden]
+        self.hidden = nnx.List(
+            [nnx.Linear(w_in, w_out, dtype=dtype, rngs=rngs) for w_in, w_out in itertools.pairwise(widths)]
+        )
+        self.output = nnx.Linear(widths[-1], num_outputs, dtype=dtype, rngs=rngs)
+        self.dropout = nnx.Dropout(check_probability("dropout", dropout))
+
+    def __call__(
+        self, h: Float[Array, "batch width"], rngs: nnx.Rngs | None = None
+    ) -> Float[Array, "batch outputs"]:
+        """Returns the outputs, float32; `rngs` with the stream "dropout" in training, None to evaluate."""
+        h = self.dropout(h, deterministic=rngs is None, rngs=rngs)
+        for layer in self.hidden:
+            h = self.dropout(nnx.relu(layer(h)), deterministic=rngs is None, rngs=rngs)
+        return self.output(h).astype(jnp.float32)
+
+
+def check_probability(field: str, value: float) -> float:
+    """Returns the value of config.model.<field>; raises ValueError unless it lies in [0, 1)."""
+    if not 0 <= value < 1:
+        raise ValueError(f"model.{field} must lie in [0, 1), got {value}")
+    return value
+
+
+def parse_dtype(name: str) -> jnp.dtype:
+    """Returns the dtype that config.model.dtype names; raises ValueError for another."""
+    if name not in ("float32", "bfloat16"):
+        raise ValueError(f"model.dtype must be float32 or bfloat16, got {name!r}")
+    return jnp.dtype(name)

@@ -1,0 +1,159 @@
+"""Epochs over splits that stay on disk: the host gathers the examples of some steps while the device takes others.
+
+The order of the examples, the steps and the random numbers are those of `engine.train_epoch`; only where the examples
+lie differs, so that the results are the same.
+"""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+import data
+
+from .batches import Batches, Chunk, batch_indices
+from .engine import (
+    EpochMetrics,
+    Program,
+    Sums,
+    TrainState,
+    Variables,
+    evaluate_steps,
+    finish_epoch,
+    is_active,
+    no_metrics,
+    plan_epoch,
+    replicate,
+    take_steps,
+)
+
+
+def move_to_disk(split: data.Split, folder: pathlib.Path) -> data.Split:
+    """Writes the inputs of a split to files in a folder and returns it with memory maps of them instead."""
+    folder.mkdir(parents=True, exist_ok=True)
+    inputs = {}
+    for name, array in split.inputs.items():
+        np.save(folder / f"{name}.npy", array)
+        inputs[name] = np.load(folder / f"{name}.npy", mmap_mode="r")
+    return dataclasses.replace(split, inputs=inputs)
+
+
+def split_bytes(split: data.Split) -> int:
+    """Returns how much memory the inputs of a split take."""
+    return sum(array.nbytes for array in split.inputs.values())
+
+
+class StreamedEpochs:
+    """Trains all replicas for an epoch at a time: (state, epoch) -> (state, metrics). Compiles in its first epoch."""
+
+    def __init__(
+        self,
+        program: Program,
+        splits: dict[str, data.Split],
+        buckets: dict[str, np.ndarray],
+        num_replicas: int,
+        replica_mode: str,
+        max_bytes: int,
+    ):
+        """Cuts epochs into chunks.
+
+        Args:
+          program: what is fixed when the engine is compiled.
+          splits: "train" and "validation".
+          buckets: of the examples of both, indices into program.widths.
+          num_replicas: each has its own order, and so its own chunks.
+          replica_mode: of `engine.replicate`.
+          max_bytes: of the inputs that lie in device memory at a time. Two chunks do: one in use, one to come.
+        """
+        self._program, self._splits, self._num_replicas = program, splits, num_replicas
+        self._targets = {name: jnp.asarray(split.targets) for name, split in splits.items()}
+        self._bucket = jnp.asarray(buckets["train"])
+        self._validation = jax.device_get(
+            batch_indices(jnp.asarray(buckets["validation"]), program.batch_size)
+        )
+        train = splits["train"]
+        step_bytes = program.batch_size * num_replicas * split_bytes(train) // len(train)
+        self._steps = max(1, max_bytes // (2 * max(1, step_bytes)))
+
+        def of_all(function: Callable[..., Any]) -> Callable[..., Any]:
+            return replicate(functools.partial(function, program=program), replica_mode)
+
+        self._plan = jax.jit(of_all(_plan))
+        self._train = jax.jit(
+            lambda state, chunk, first: of_all(_train_chunk)((state, chunk), first), donate_argnums=0
+        )
+        self._evaluate = jax.jit(of_all(_evaluate_chunk))
+        self._finish = jax.jit(
+            lambda state, sums, targets: of_all(_finish)((state, sums), targets), donate_argnums=0
+        )
+
+    def __call__(self, state: TrainState, epoch: int) -> tuple[TrainState, EpochMetrics]:
+        """Returns the state of all replicas after one more epoch, and its metrics."""
+        batches = jax.device_get(self._plan(state, np.int32(epoch), self._bucket))
+        train_sums, validation_sums = [], []
+        for first, chunk in self._chunks("train", batches):
+            state, sums = self._train(state, chunk, np.int32(first))
+            train_sums.append(sums)
+        for _, chunk in self._chunks("validation", self._validation):
+            validation_sums.append(self._evaluate(state, chunk))
+        sums = {"train": _join(train_sums), "validation": _join(validation_sums)}
+        return self._finish(state, sums, self._targets)
+
+    def _chunks(self, name: str, batches: Batches) -> Iterator[tuple[int, Chunk]]:
+        """Yields the place of a chunk's first step and its examples; steps are the last axis but one of the rows."""
+        split = self._splits[name]
+        arrays = {**split.inputs, "targets": split.targets}
+        num_steps = batches.width_index.shape[-1]
+        for first in range(0, num_steps, self._steps):
+            steps = slice(first, first + self._steps)
+            rows = batches.rows[..., steps, :]
+            gathered = {key: array[rows] for key, array in arrays.items()}
+            gathered["present"] = batches.present[..., steps, :]
+            yield first, Chunk(jax.device_put(gathered), batches.width_index[..., steps])
+
+
+def _plan(state: TrainState, epoch: Array, bucket: Array, program: Program) -> Batches:
+    return plan_epoch(state, epoch, bucket, program)
+
+
+def _train_chunk(
+    replica: tuple[TrainState, Chunk], first: Array, program: Program
+) -> tuple[TrainState, Sums]:
+    state, chunk = replica
+
+    def run(state: TrainState) -> tuple[TrainState, Sums]:
+        return take_steps(state, chunk, first, lambda batch: batch.arrays, program)
+
+    def rest(state: TrainState) -> tuple[TrainState, Sums]:
+        shapes = jax.eval_shape(run, state)[1]
+        return state, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+
+    return jax.lax.cond(is_active(state, program), run, rest, state)
+
+
+def _evaluate_chunk(state: TrainState, chunk: Chunk, program: Program) -> Sums:
+    variables = Variables(state.params, state.fixed)
+    return evaluate_steps(variables, chunk, lambda batch: batch.arrays, program)
+
+
+def _finish(
+    replica: tuple[TrainState, dict[str, Sums]], targets: dict[str, Array], program: Program
+) -> tuple[TrainState, EpochMetrics]:
+    state, sums = replica
+    return jax.lax.cond(
+        is_active(state, program),
+        lambda state: finish_epoch(state, sums, targets, program),
+        lambda state: (state, no_metrics(program)),
+        state,
+    )
+
+
+def _join(sums: list[Sums]) -> Sums:
+    """Joins the sums [replicas, steps] of all chunks."""
+    return jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=1), *sums)
