@@ -1,4 +1,4 @@
-"""Reads the texts and classes of any TFDS data set by name."""
+"""Finds any TFDS data set by name, and reads the texts and classes of one."""
 
 import importlib
 import importlib.util
@@ -107,17 +107,18 @@ def tfds_splits(
 
 def _make_builder(name: str, folder: Path) -> tfds.core.DatasetBuilder | None:
     """Returns the builder, or None where TFDS has no code for it and `folder` no data."""
-    try:
-        return tfds.builder(name, data_dir=folder)
-    except tfds.core.DatasetNotFoundError:
-        # Builders of the older layout register when their module is imported, which TFDS puts off.
-        importlib.import_module("tensorflow_datasets.text")
-    except (AssertionError, ValueError) as error:
-        raise ValueError(f"tfds:{name}: {' '.join(str(error).split())}") from error
-    try:
-        return tfds.builder(name, data_dir=folder)
-    except tfds.core.DatasetNotFoundError:
-        return None
+    # Builders of the older layout register when their module is imported, which TFDS puts off.
+    for module in ("text", "structured", None):
+        try:
+            return tfds.builder(name, data_dir=folder)
+        except tfds.core.DatasetNotFoundError:
+            if module:
+                importlib.import_module(f"tensorflow_datasets.{module}")
+        except (AssertionError, ValueError) as error:
+            raise ValueError(f"tfds:{name}: {' '.join(str(error).split())}") from error
+        except ImportError as error:  # of code that asks for TensorFlow before there is anything to prepare
+            raise ImportError(f"tfds:{name}: {' '.join(str(error).split())}: {_INSTALL}") from error
+    return None
 
 
 def _is_readable(builder: tfds.core.DatasetBuilder) -> bool:
