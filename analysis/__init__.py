@@ -1,18 +1,22 @@
-"""Analysis: what can be learnt without training a model to its end; one function per kind of analysis."""
+"""Analysis: what is learnt from many models, or without training one to its end; a function per kind."""
 
 from collections.abc import Callable
 from typing import Any
 
 from data.nearest import nearest
 
+from .comparison import compare
 from .diagnostics import diagnose
+from .learning_curve import draw_learning_curve
 from .reference_page import write_reference_page
 
 __all__ = ["ANALYSES", "analyze"]
 
 ANALYSES: dict[str, Callable[[Any], str]] = {
+    "comparison": compare,
     "diagnostics": diagnose,
     "combiner_reference": write_reference_page,
+    "learning_curve": draw_learning_curve,
 }
 
 
@@ -28,6 +32,8 @@ def analyze(config: Any) -> str:
     Raises:
       ValueError: for an unknown analysis, with the nearest one, and whatever that analysis refuses.
     """
+    if "analysis" not in config:
+        raise ValueError(f"this config trains the task {config.get('task')!r}: give it to train.py")
     if config.analysis not in ANALYSES:
         raise ValueError(
             f"unknown analysis {config.analysis!r}{nearest(config.analysis, ANALYSES)}; known are {', '.join(ANALYSES)}"
