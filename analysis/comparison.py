@@ -92,7 +92,7 @@ def summarise_arm(
         split, _, name = metric.partition("/")
         return over_seeds([source(result)[split][name] for result in results])
 
-    def means(result: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    def means(result: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
         return {
             split: {name: summary["mean"] for name, summary in metrics.items()}
             for split, metrics in result["metrics"].items()
@@ -116,9 +116,10 @@ def summarise_arm(
         reference = over_repeats(judged, lambda result: result["references"][table.reference])
         own = over_repeats(judged, means)
         pairs = zip(own["per_seed"], reference["per_seed"], strict=True)
-        value = own["mean"] / reference["mean"]
-        arm |= {"reference": reference, "ratio": value, "difference": over_seeds([a - b for a, b in pairs])}
+        value = None if own["mean"] is None else own["mean"] / reference["mean"]
+        differences = [None if ours is None else ours - theirs for ours, theirs in pairs]
+        arm |= {"reference": reference, "ratio": value, "difference": over_seeds(differences)}
     if expected is not None:
         low, high = expected
-        arm |= {"expected": [low, high], "as_expected": bool(low <= value <= high)}
+        arm |= {"expected": [low, high], "as_expected": value is not None and bool(low <= value <= high)}
     return arm

@@ -44,7 +44,7 @@ def _table(table: Mapping[str, Any]) -> list[str]:
 def _row(label: str, arm: Mapping[str, Any], table: Mapping[str, Any], is_judged: bool) -> list[str]:
     cells = [f"`{label}`", *(_interval(arm["metrics"][metric], 4) for metric in table["metrics"])]
     if table["reference"]:
-        cells.append(f"{arm['ratio']:.3f}")
+        cells.append("" if arm["ratio"] is None else f"{arm['ratio']:.3f}")
         cells += [_interval(arm["difference"], 4, "+")] if table["repeats"] > 1 else []
     if is_judged and "expected" in arm:
         cells += [_bounds(*arm["expected"]), "yes" if arm["as_expected"] else "**no**"]

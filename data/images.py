@@ -244,6 +244,9 @@ def _read_tfds(builder: Any) -> tuple[dict[str, Images], tuple[str, ...]]:
         if all(row[label] == -1 for row in rows):  # TFDS's mark of an example without a label
             continue
         place = f"{source}, split {split!r}, row"
+        for i, row in enumerate(rows):
+            if row[label] < 0:
+                raise ValueError(f"{place} {i}: no label, where other rows of the split have one")
         splits[split] = Images(
             pixels=np.stack(
                 [decode(io.BytesIO(row[image]), f"{place} {i}", _TFDS_FILES) for i, row in enumerate(rows)]

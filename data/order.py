@@ -42,6 +42,8 @@ def load(config: ml_collections.ConfigDict) -> Dataset:
         ConnectionError: Data could not be downloaded.
         ImportError: A TFDS data set must be prepared with TensorFlow, which is missing.
     """
+    if config.seed < 0:
+        raise ValueError(f"data.seed must not be negative, got {config.seed}")
     for field in ("path_validation", "path_test"):
         if config[field] and not config.path:
             raise ValueError(f"data.{field}={config[field]} needs data.path, the file to train on")

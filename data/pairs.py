@@ -178,6 +178,8 @@ class PairPreprocessor:
         """
         reader = dataclasses.replace(self, **columns)
         table = read_table(path)
+        for field, name in columns.items():
+            table.column(name, f"data.{field}")  # what the user names must be there
         return reader.encode_pairs(
             _table_pairs(
                 table,

@@ -106,6 +106,8 @@ def _read(config: ml_collections.ConfigDict) -> _Source:
         return _Source(
             name, made.tables, resolve_roles(config, preset, made.tables["train"]), made.references
         )
+    if not name:
+        raise ValueError("data.path: expected the name of your file, or a data set in data.name")
     if name not in OWN_NAMES:
         raise ValueError(
             f"data.name: no data set {name!r}{nearest(name, NAMES)}; expected one of "
@@ -168,7 +170,7 @@ def _warn_of_names(train: Columns, source: str) -> None:
     """Warns of columns that name each row: nothing learnt of one row's category helps with another row."""
     for name, coded in train.categorical.items():
         known = coded.codes[coded.codes >= 0]
-        if len(known) == len(train) == len(np.unique(known)):
+        if len(known) == len(train) == len(np.unique(known)) > 1:
             absl.logging.warning(
                 "%s: column %r (data.categorical) has as many values as training rows, %d: nothing can be learnt from "
                 "it; is it an id (data.id_column) or a number (data.numeric)?",

@@ -215,6 +215,8 @@ class TablePreprocessor:
                     f"have another {' and '.join(f'data.{name}' for name in _RENAMED)}"
                 )
         table = read_table(path)
+        for field, name in columns.items():
+            table.column(name, f"data.{field}")  # what the user names must be there
         roles = dataclasses.replace(self._roles_of(table), **columns)
         checked = read_columns(table, roles, with_target=roles.target in table.columns)
         log_gaps(table.source, self.find_gaps(checked))
@@ -358,9 +360,12 @@ def _target_scale(train: Columns, name: str) -> tuple[float, float]:
     if not isinstance(train.target, np.ndarray):
         return 0.0, 1.0
     targets = train.target.astype(np.float64)
-    if targets.min() == targets.max():
+    # Targets are single precision: where they hardly differ beside their size, there is nothing left of them.
+    resolution = 100 * float(np.spacing(np.float32(np.abs(targets).max())))
+    if targets.max() - targets.min() < resolution:
         raise ValueError(
             f"{train.source}: the target {name!r} is the same in all {len(targets)} training rows "
-            f"({targets[0]:g}), expected at least two different values"
+            f"({targets[0]:g}) or differs by less than {resolution:.2g}, too little beside its size; expected "
+            f"different values: subtract a constant from them where they only look alike"
         )
     return float(targets.mean()), float(targets.std())

@@ -175,6 +175,8 @@ class TextPreprocessor:
         """
         reader = dataclasses.replace(self, **columns)
         table = read_table(path)
+        for field, name in columns.items():
+            table.column(name, f"data.{field}")  # what the user names must be there
         examples = table_examples(
             table,
             text_column=reader.text_column,

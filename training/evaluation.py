@@ -119,7 +119,8 @@ def _class_rows(
         values = [split.ids[row], "" if split.targets is None else classes[split.targets[row]]]
         for index in range(len(classes)):
             values += [f"{p:.6g}" for p in by_seed[:, row, index]] + [f"{mean[row, index]:.6g}"]
-        yield [*values, classes[mean[row].argmax()]]
+        # Without a number for every seed there is no mean, and no answer.
+        yield [*values, classes[mean[row].argmax()] if np.isfinite(mean[row]).all() else ""]
 
 
 def _number_rows(
@@ -127,6 +128,6 @@ def _number_rows(
 ) -> Iterator[list[str]]:
     yield ["id", "target", *(f"prediction_seed_{seed}" for seed in seeds), "prediction"]
     for row, name in enumerate(ids):
-        target = "" if targets is None else f"{targets[row]:.6g}"
+        target = "" if targets is None else f"{targets[row]:.9g}"
         values = [*by_seed[:, row], by_seed[:, row].mean()]
-        yield [name, target, *(f"{value:.6g}" for value in values)]
+        yield [name, target, *(f"{value:.9g}" for value in values)]

@@ -159,11 +159,11 @@ class _Engine:
             yield
             return
         folder = workdir / "examples"
-        self._splits = {name: move_to_disk(split, folder / name) for name, split in self._splits.items()}
         try:
+            self._splits = {name: move_to_disk(split, folder / name) for name, split in self._splits.items()}
             yield
         finally:
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def compile(self) -> Callable[[TrainState, int], Any]:
         """Returns (state of all replicas, epoch) -> (their state after it, metrics)."""

@@ -38,9 +38,10 @@ def move_to_disk(split: data.Split, folder: pathlib.Path) -> data.Split:
     """Writes the inputs of a split to files in a folder and returns it with memory maps of them instead."""
     folder.mkdir(parents=True, exist_ok=True)
     inputs = {}
-    for name, array in split.inputs.items():
-        np.save(folder / f"{name}.npy", array)
-        inputs[name] = np.load(folder / f"{name}.npy", mmap_mode="r")
+    for index, (name, array) in enumerate(split.inputs.items()):
+        path = folder / f"{index}.npy"  # a column's name may be no file's
+        np.save(path, array)
+        inputs[name] = np.load(path, mmap_mode="r")
     return dataclasses.replace(split, inputs=inputs)
 
 

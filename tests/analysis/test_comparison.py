@@ -54,6 +54,13 @@ def test_bounds_are_multiples_of_the_reference_ends_included(bounds, found):
     assert arm["as_expected"] is found
 
 
+def test_an_arm_whose_seeds_diverged_has_no_ratio_and_is_not_as_expected():
+    diverged = results([1.0, 1.0])
+    diverged["metrics"]["test"]["rmse"] = {"per_seed": [None, 1.0], "mean": None, "ci95": None}
+    arm = comparison.summarise_arm([diverged], make_table(), (0.0, 1.03))
+    assert (arm["ratio"], arm["as_expected"], arm["difference"]["mean"]) == (None, False, None)
+
+
 def test_without_a_reference_bounds_are_values():
     arm = comparison.summarise_arm([results([0.5])], make_table(reference=""), (0.498, 0.502))
     assert arm["as_expected"] is True

@@ -192,3 +192,12 @@ def test_a_split_whose_targets_are_all_equal_explains_nothing(added):
     constant = dataclasses.replace(added.splits["test"], targets=np.ones(SIZES["test"], np.float32))
     found = table_references(dataclasses.replace(added, splits={**added.splits, "test": constant}))
     assert found["ridge"]["test"]["r2"] == 0.0
+
+
+def test_a_reference_that_cannot_be_measured_is_left_out_and_the_others_stay():
+    """Training rows of one class, as a small train_fraction may leave: scikit-learn's linear model refuses them."""
+    classes = dataclasses.replace(SPEC, classes=("a", "b"))
+    dataset = make(lambda inputs, rng: np.zeros(len(inputs["categories"])), classes)
+    references = table_references(dataset)
+    assert references["majority_class"]["test"]["accuracy"] == 1.0
+    assert "logistic_regression" not in references

@@ -19,7 +19,7 @@ def table_config(folder, rng):
     path = folder / "table.csv"
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["colour", "size", "tags", "weight", "price"])
+        writer.writerow(["colour", "size", "my/tags", "weight", "price"])
         for row in range(NUM_ROWS):
             colour, size, tags = row % 3, row // 3 % 2, rng.integers(0, 4, rng.integers(0, 3))
             weight = rng.normal()
@@ -28,7 +28,7 @@ def table_config(folder, rng):
             writer.writerow([*cells, f"{weight:.3f}" if row % 11 else "", f"{price:.4f}"])
     config = categorical.get_config("combiner=hybrid")
     config.data.update({"path": str(path), "target": "price", "target_transform": "log"})
-    config.data.update({"categorical": "colour,size", "multi_valued": "tags", "numeric": "weight"})
+    config.data.update({"categorical": "colour,size", "multi_valued": "my/tags", "numeric": "weight"})
     config.model.numeric = "embedded"
     return config
 
@@ -119,7 +119,7 @@ def test_a_smaller_training_fraction_leaves_the_other_splits_alone(config):
 def test_a_run_predicts_from_python(config, trained):
     run = training.load(trained[0])
     rows = {
-        "categorical": [{"colour": "c1", "size": "never seen", "tags": None, "weight": None}] * 3,
+        "categorical": [{"colour": "c1", "size": "never seen", "my/tags": None, "weight": None}] * 3,
         "mnist": [np.zeros((28, 28), np.uint8)] * 3,
         "order": ["the dog chased the teacher"] * 3,
     }[config.task]

@@ -9,7 +9,7 @@ from .sentences import sentence_references
 from .tables import table_references
 from .texts import text_references
 
-# {reference: {split: {metric: value}}} for the validation and test splits
+# {reference: {split: {metric: value}}} for the validation and test splits, and any others to test on
 References = dict[str, dict[str, dict[str, float]]]
 
 REFERENCES: dict[str, Callable[[data.Dataset], References]] = {

@@ -1,10 +1,13 @@
 """Simple methods on sentences: the majority class, and two of scikit-learn's on words and on neighbouring words."""
 
+import functools
 from typing import Any
 
 import numpy as np
 
 import data
+
+from .attempt import attempt
 
 
 def sentence_references(dataset: data.Dataset) -> dict[str, dict[str, dict[str, float]]]:
@@ -27,16 +30,16 @@ def sentence_references(dataset: data.Dataset) -> dict[str, dict[str, dict[str, 
 
     majority = np.bincount(train.targets).argmax()
     references = {"majority_class": accuracies(lambda split: majority)}
+
+    def measure(words: int, classifier: Any) -> dict[str, dict[str, float]]:
+        vectorizer = CountVectorizer(ngram_range=(words, words), token_pattern=r"\w+")
+        classifier.fit(vectorizer.fit_transform(train.texts), train.targets)
+        return accuracies(lambda split: classifier.predict(vectorizer.transform(split.texts)))
+
     for name, words, classifier in (
         ("naive_bayes", 1, MultinomialNB()),
         ("bigram_naive_bayes", 2, MultinomialNB()),
         ("bigram_logistic_regression", 2, LogisticRegression(max_iter=1000)),
     ):
-        vectorizer = CountVectorizer(ngram_range=(words, words), token_pattern=r"\w+")
-        try:
-            counts = vectorizer.fit_transform(train.texts)
-        except ValueError:  # no text holds so many of what scikit-learn calls words
-            break
-        classifier.fit(counts, train.targets)
-        references[name] = accuracies(lambda s, v=vectorizer, c=classifier: c.predict(v.transform(s.texts)))
+        references |= attempt(name, functools.partial(measure, words, classifier))
     return references

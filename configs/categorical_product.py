@@ -1,0 +1,14 @@
+"""Users and films -> a rating: the product of the two embeddings.
+
+python train.py --config=configs/categorical_product.py
+
+to be measured
+"""
+
+import ml_collections
+
+from configs import categorical
+
+
+def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
+    return categorical.get_config(f"combiner=product,{arg or ''}")

@@ -1,0 +1,14 @@
+"""Which of two sentences of the same words is the original?: the word embeddings averaged with learned attention.
+
+python train.py --config=configs/order_attention.py
+
+to be measured
+"""
+
+import ml_collections
+
+from configs import order
+
+
+def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
+    return order.get_config(f"combiner=attention,{arg or ''}")
