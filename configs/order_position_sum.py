@@ -1,4 +1,4 @@
-"""Which of two sentences of the same words is the original?: a linear map per position, then the sum.
+"""Sentences, two words swapped or not: a linear map per position, then the sum.
 
 python train.py --config=configs/order_position_sum.py
 

@@ -56,7 +56,7 @@ def test_a_file_of_the_users_is_evaluated_or_if_unlabelled_predicted(trained, co
     file = f"--config.data.path_test={tmp_path / 'bare.csv'}"
     refused = command("eval.py", f"--workdir={workdir}", file)
     assert refused.returncode == 1
-    assert "has no labels" in refused.stderr
+    assert "has no targets to evaluate on (no column 'label')" in refused.stderr
     renamed = tmp_path / "renamed.csv"
     renamed.write_text("review,verdict\na fine warm film,good\n")
     columns = ["--config.data.text_column=review", "--config.data.label_column=verdict"]
