@@ -7,11 +7,16 @@ import tempfile
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Writes a text file in UTF-8: to a temporary file beside it first, then by renaming that."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Writes a file: to a temporary file beside it first, then by renaming that."""
     path = pathlib.Path(path)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
         pathlib.Path(temporary).chmod(0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:

@@ -1,7 +1,10 @@
 """What the entry points share: the --config flag, clear errors in one line, exit codes."""
 
+import inspect
 import pathlib
 import re
+import runpy
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -32,12 +35,17 @@ _EVALUATION_FIELDS = (
 DEBUG = flags.DEFINE_bool("debug", False, "Show the whole traceback of an error.")
 
 
-def main(run: Callable[[], None], define_config: Callable[[Sequence[str]], Any]) -> None:
+def main(
+    run: Callable[..., None],
+    define_config: Callable[[Sequence[str]], Any] = lambda _: None,
+    takes_arguments: bool = False,
+) -> None:
     """Runs an entry point; what the user got wrong ends in one line and exit code 1 or 2.
 
     Args:
-      run: what to do once the flags are parsed.
+      run: what to do once the flags are parsed; gets the arguments that are no flags, if it takes any.
       define_config: from the command line, defines the flag --config; may raise as `run` may.
+      takes_arguments: whether there may be arguments that are no flags.
     """
 
     def parse(argv: list[str]) -> list[str]:
@@ -47,17 +55,17 @@ def main(run: Callable[[], None], define_config: Callable[[Sequence[str]], Any])
             rest = flags.FLAGS(argv)
         except Exception as error:
             _fail(error, code=2)
-        if len(rest) > 1:
+        if len(rest) > 1 and not takes_arguments:
             _fail(ValueError(f"unexpected argument {rest[1]!r}; flags are written --name=value"), code=2)
         return rest
 
-    def guarded(_: Sequence[str]) -> None:
+    def guarded(argv: Sequence[str]) -> None:
         if not any(re.match(r"--?(v|verbosity)(=|$)", argument) for argument in sys.argv):
             logging.set_verbosity(
                 logging.WARNING
             )  # absl's own default would let libraries tell of themselves
         try:
-            run()
+            run(*argv[1:])
         except KeyboardInterrupt as interrupt:
             print(f"\n{str(interrupt) or 'interrupted'}", file=sys.stderr)
             sys.exit(130)
@@ -117,10 +125,31 @@ def config() -> ml_collections.ConfigDict:
     return flags.FLAGS["config"].value
 
 
-def default_workdir() -> pathlib.Path:
-    """Returns the workdir that belongs to the config and what was overridden of it, --workdir aside."""
+def default_workdir(folder: str = "runs") -> pathlib.Path:
+    """Returns the workdir in a folder that belongs to the config and what was overridden of it, --workdir aside."""
     flag = flags.FLAGS["config"]
-    return name_workdir(config_flags.get_config_filename(flag), config_flags.get_override_values(flag))
+    return name_workdir(
+        config_flags.get_config_filename(flag), config_flags.get_override_values(flag), folder
+    )
+
+
+def sweep_overrides() -> list[dict[str, Any]]:
+    """Returns what `sweep()` of the config's file yields: one override dict per arm.
+
+    Raises:
+      ValueError: if the file has no such function, and for whatever it refuses.
+    """
+    path, _, argument = config_flags.get_config_filename(flags.FLAGS["config"]).partition(":")
+    namespace = runpy.run_path(path)
+    if "sweep" not in namespace:
+        raise ValueError(f"{path} has no sweep(): it is no sweep's config; give it to train.py or analyze.py")
+    sweep = namespace["sweep"]
+    return list(sweep(argument or None) if inspect.signature(sweep).parameters else sweep())
+
+
+def command() -> str:
+    """Returns the command that was given, as one can give it again from the project's root."""
+    return shlex.join(["python", pathlib.Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def finished_run(workdir: str | None) -> tuple[pathlib.Path, dict[str, Any]]:

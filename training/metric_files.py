@@ -14,14 +14,14 @@ from data.atomic import write_text
 class MetricFiles:
     """WORKDIR/metrics.jsonl and WORKDIR/events…; use as a context manager.
 
-    One line is one object: {"step", "epoch", "split", metric: [one value per seed], …}; a value that is not finite is
-    null. Lines and events after `epoch` are dropped when a run is resumed there, so that the file of an interrupted
+    One line is one object: {"step", "epoch", "split", metric: [one value per replica], …}; a value that is not finite
+    is null. Lines and events after `epoch` are dropped when a run is resumed there, so that the file of an interrupted
     run equals that of an undisturbed one.
     """
 
-    def __init__(self, workdir: pathlib.Path, seeds: Sequence[int], epoch: int):
+    def __init__(self, workdir: pathlib.Path, replicas: Sequence[str], epoch: int):
         self._path = workdir / "metrics.jsonl"
-        self._seeds = seeds
+        self._replicas = replicas
         kept = self._path.read_text("utf-8").splitlines() if self._path.exists() else []
         kept = [line for line in kept if _belongs(line, epoch)]
         write_text(self._path, "".join(f"{line}\n" for line in kept))
@@ -38,7 +38,7 @@ class MetricFiles:
         self._writer.close()
 
     def write(self, *, step: int, epoch: int, split: str, metrics: Mapping[str, np.ndarray]) -> None:
-        """Appends the metrics of one split after one epoch; each is an array with one value per seed."""
+        """Appends the metrics of one split after one epoch; each is an array with one value per replica."""
         values = {
             name: [float(v) if math.isfinite(v) else None for v in array] for name, array in metrics.items()
         }
@@ -46,10 +46,10 @@ class MetricFiles:
         self._file.write(line + "\n")
         self._file.flush()
         for name, array in metrics.items():
-            running = {seed: float(v) for seed, v in zip(self._seeds, array, strict=True) if math.isfinite(v)}
-            for seed, value in running.items():
-                self._writer.add_scalar(f"{name}/{split}/seed_{seed}", value, step)
-            if len(running) == len(self._seeds):  # a mean over fewer seeds is another quantity
+            running = {r: float(v) for r, v in zip(self._replicas, array, strict=True) if math.isfinite(v)}
+            for replica, value in running.items():
+                self._writer.add_scalar(f"{name}/{split}/{replica}", value, step)
+            if len(running) == len(self._replicas):  # a mean over fewer seeds is another quantity
                 self._writer.add_scalar(f"{name}/{split}/mean", float(np.mean(array)), step)
 
 

@@ -1,8 +1,9 @@
 """What is minimised, what is measured and what is predicted: one objective for classes, one for numbers.
 
 Both have `higher_is_better`, every metric of a split and which way it points; `per_example`, what is averaged over a
-split, of which "loss" is minimised; `summarise`, from those averages and the split's targets to its metrics; and
-`predict`, what a user wants to see of a model's outputs.
+split, of which "loss" is minimised; `summarise`, from those averages and the split's targets to its metrics;
+`item_scores`, what each example adds to the metric that reports compare; and `predict`, what a user wants to see of a
+model's outputs.
 """
 
 import dataclasses
@@ -36,6 +37,10 @@ class Classification:
         """Returns the means themselves."""
         del targets
         return dict(means)
+
+    def item_scores(self, per_example: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the accuracy of each example, 1 or 0."""
+        return {"accuracy": per_example["accuracy"]}
 
     def predict(self, outputs: Float[Array, "*batch outputs"]) -> Float[Array, "*batch outputs"]:
         """Returns softmax(logits): a probability per class."""
@@ -76,6 +81,10 @@ class Regression:
             "r2": (1 - means["loss"] / (variance + ~known)) * known,
             "loss": means["loss"],
         }
+
+    def item_scores(self, per_example: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the squared error of each example, in the square of the target's unit."""
+        return {"squared_error": self.scale**2 * per_example["loss"]}
 
     def predict(self, outputs: Float[Array, "*batch outputs"]) -> Float[Array, "*batch"]:
         """Returns ŷ."""

@@ -15,36 +15,49 @@ from rich.progress import (
 )
 
 
-class EpochProgress:
-    """Shows epochs done, the monitored validation metric as mean over seeds, and the time left."""
+def make_bar() -> Progress:
+    """Returns an empty progress display on the terminal; where there is none, it shows nothing."""
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
 
-    def __init__(self, config: Any, epoch: int):
+
+class EpochProgress:
+    """Shows epochs done, the monitored validation metric as mean over replicas, and the time left.
+
+    A line of its own, or one in a display that is shown already.
+    """
+
+    def __init__(self, config: Any, num_replicas: int, epoch: int, bar: Progress | None = None):
         self._monitor = config.train.monitor
-        console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[metric]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        name = f"{config.model.combiner}, {len(config.seeds)} seeds: epochs"
-        self._task = self._bar.add_task(name, total=config.train.epochs, completed=epoch, metric="compiled")
+        self._owns_bar = bar is None
+        self._bar = make_bar() if bar is None else bar
+        name = f"{config.model.combiner}, {num_replicas} seeds: epochs"
+        self._task = self._bar.add_task(name, total=config.train.epochs, completed=epoch, note="compiled")
 
     def __enter__(self) -> "EpochProgress":
-        self._bar.start()
+        if self._owns_bar:
+            self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        if self._owns_bar:
+            self._bar.stop()
+        else:
+            self._bar.remove_task(self._task)
 
     def advance(self, epoch: int, metrics: Mapping[str, np.ndarray]) -> None:
-        """Shows that an epoch is done, with the validation metrics of each seed (NaN for those that rest)."""
+        """Shows that an epoch is done, with the validation metrics of each replica (NaN for those that rest)."""
         values = np.asarray(metrics[self._monitor])
         training = values[np.isfinite(values)]
         mean = f"{training.mean():.4f}" if training.size else "-"
         text = f"validation {self._monitor} {mean} ({training.size} training)"
-        self._bar.update(self._task, completed=epoch, metric=text)
+        self._bar.update(self._task, completed=epoch, note=text)

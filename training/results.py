@@ -1,5 +1,7 @@
 """results.json: what one run found, in the form that all reports read."""
 
+import io
+import pathlib
 import platform
 from collections.abc import Mapping
 from typing import Any
@@ -10,10 +12,13 @@ import numpy as np
 
 import data
 import models
+from data.atomic import write_bytes
 
 from .engine import TrainState
 from .statistics import over_seeds
 from .trained import TrainedRun
+
+ITEMS_FILE = "test_items.npz"
 
 
 def make_results(
@@ -31,6 +36,8 @@ def make_results(
     Returns:
       The content of results.json. A seed that diverged has null for its metrics.
     """
+    test, batch_size = dataset.splits["test"], config.train.batch_size
+    num_vectors = models.MODELS[config.task].num_vectors(config.model, dataset.spec)
     held_out = ["test", *(name for name in dataset.splits if name not in ("train", "test"))]
     one_seed = jax.tree.map(lambda leaf: leaf[0], state.params)
     examples = int(np.sum(state.epoch)) * len(dataset.splits["train"])
@@ -43,10 +50,14 @@ def make_results(
         "metrics": {name: summarise(trained, dataset.splits[name]) for name in held_out},
         "num_params": models.count_parameters(one_seed),
         "combined_width": trained.combined_width,
+        "num_vectors": num_vectors,  # the most that the combiner gets
+        "fixed_length": test.lengths is None or bool((test.lengths == num_vectors).all()),
+        "flops_per_example": trained.flops_per_example(test),
         "timing": {**timing, "examples_per_second": examples / timing["train_seconds"]},
         "num_examples": {name: len(split) for name, split in dataset.splits.items()},
         "best_epoch": np.asarray(state.best_epoch).tolist(),
         "epochs": np.asarray(state.epoch).tolist(),
+        "steps_per_epoch": -(-len(dataset.splits["train"]) // batch_size),
         "diverged": diverged_seeds(config, state),
         "config": config.to_dict(),
         "versions": {"python": platform.python_version(), "jax": jax.__version__, "flax": flax.__version__},
@@ -64,3 +75,10 @@ def diverged_seeds(config: Any, state: TrainState) -> dict[int, int]:
 def summarise(trained: TrainedRun, split: data.Split) -> dict[str, dict[str, Any]]:
     """Returns {metric: {"per_seed", "mean", "ci95"}} of a labelled split; null for the seeds that diverged."""
     return {name: over_seeds(values) for name, values in trained.metrics(split).items()}
+
+
+def write_test_items(workdir: pathlib.Path, trained: TrainedRun, test: data.Split) -> None:
+    """Writes test_items.npz: what each test example adds to the metric that reports compare, [seeds, examples]."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **trained.item_scores(test))
+    write_bytes(workdir / ITEMS_FILE, buffer.getvalue())

@@ -47,6 +47,7 @@ class TrainedRun:
         self.diverged = frozenset(diverged)
         self.combined_width = network.combined_width
         self.objective = network.objective
+        self._network = network
         self._variables = variables
         predict = functools.partial(predict_batch, network=network)
         self._predict = jax.jit(replicate(predict, config.engine.replicas))
@@ -70,9 +71,7 @@ class TrainedRun:
 
     def metrics(self, split: data.Split) -> dict[str, list[float | None]]:
         """Returns every metric of a labelled split, one value per seed; None for a seed that diverged."""
-        outputs = self.outputs(split)
-        targets = np.broadcast_to(split.targets, outputs.shape[:2])
-        per_example = self.objective.per_example(jnp.asarray(outputs), jnp.asarray(targets))
+        per_example = self._per_example(split)
         means = {name: np.asarray(values, np.float64).mean(axis=1) for name, values in per_example.items()}
         metrics = self.objective.summarise(means, np.asarray(split.targets))
         return {
@@ -82,6 +81,36 @@ class TrainedRun:
             ]
             for name in sorted(metrics)
         }
+
+    def item_scores(self, split: data.Split) -> dict[str, np.ndarray]:
+        """Returns what each example of a labelled split adds to a metric's mean, float32 [seeds, examples].
+
+        {"accuracy": 1 or 0} for classes, {"squared_error"} for numbers; NaN for a seed that diverged.
+        """
+        scores = self.objective.item_scores(self._per_example(split))
+        diverged = np.array([[seed in self.diverged] for seed in self.seeds])
+        return {
+            name: np.where(diverged, np.nan, np.asarray(values)).astype(np.float32)
+            for name, values in scores.items()
+        }
+
+    def _per_example(self, split: data.Split) -> dict[str, jax.Array]:
+        outputs = self.outputs(split)
+        targets = np.broadcast_to(split.targets, outputs.shape[:2])
+        return self.objective.per_example(jnp.asarray(outputs), jnp.asarray(targets))
+
+    def flops_per_example(self, split: data.Split) -> float | None:
+        """Returns the floating-point operations of one forward pass, as XLA counts them; None where it does not."""
+        one_seed = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), self._variables
+        )
+        batch = {
+            name: jax.ShapeDtypeStruct((BATCH, *array.shape[1:]), array.dtype)
+            for name, array in split.inputs.items()
+        }
+        predict = functools.partial(predict_batch, network=self._network)
+        costs = jax.jit(predict).lower(one_seed, batch).cost_analysis()
+        return costs["flops"] / BATCH if costs and "flops" in costs else None
 
     def predict(self, rows: Sequence[Any], *, per_seed: bool = False) -> np.ndarray:
         """Predicts for new examples.

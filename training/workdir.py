@@ -17,19 +17,20 @@ DATA_FILE = "data.json"
 PREPROCESSOR_FILE = "preprocessor.json"
 
 
-def name_workdir(config_path: str, overrides: Mapping[str, Any]) -> pathlib.Path:
-    """Returns runs/<config name>, with -<short hash> where anything was overridden.
+def name_workdir(config_path: str, overrides: Mapping[str, Any], folder: str = "runs") -> pathlib.Path:
+    """Returns <folder>/<config name>, with -<short hash> where anything was overridden.
 
     Args:
       config_path: as given to --config: a file, and after a colon its argument.
       overrides: field -> value of every --config.field=value.
+      folder: where workdirs lie.
     """
     path, _, argument = config_path.partition(":")
     name = pathlib.Path(path).stem
     if not argument and not overrides:
-        return pathlib.Path("runs") / name
+        return pathlib.Path(folder) / name
     changed = json.dumps([argument, sorted(overrides.items())], default=str)
-    return pathlib.Path("runs") / f"{name}-{hashlib.sha256(changed.encode()).hexdigest()[:8]}"
+    return pathlib.Path(folder) / f"{name}-{hashlib.sha256(changed.encode()).hexdigest()[:8]}"
 
 
 @contextlib.contextmanager

@@ -21,8 +21,8 @@ from training.engine import (
     train_epoch,
     train_step,
 )
-from training.lifecycle import host_arrays
 from training.network import make_network, make_program
+from training.replicas import host_arrays
 
 # What counts as the same parameters where XLA may order the arithmetic otherwise: float32 rounding over some twenty
 # Adam steps of size 0.01.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import data
-from training import lifecycle
+from training import lifecycle, replicas
 from training.engine import init_state, replicate, train_epoch
 from training.network import make_network, make_program
 from training.streaming import StreamedEpochs, move_to_disk, split_bytes
@@ -37,11 +37,11 @@ def start(program):
 @pytest.mark.parametrize("mode", ["map", "vmap"])
 def test_streamed_epochs_equal_those_in_memory_step_by_step(program_and_splits, tmp_path, mode):
     program, splits = program_and_splits
-    arrays = jax.device_put([lifecycle.host_arrays(split, program) for split in splits.values()])
+    arrays = jax.device_put([replicas.host_arrays(split, program) for split in splits.values()])
     resident = jax.jit(replicate(functools.partial(train_epoch, program=program), mode))
     on_disk = {name: move_to_disk(split, tmp_path / name) for name, split in splits.items()}
     assert all(isinstance(array, np.memmap) for array in on_disk["train"].inputs.values())
-    buckets = {name: lifecycle.length_buckets(split, program) for name, split in splits.items()}
+    buckets = {name: replicas.length_buckets(split, program) for name, split in splits.items()}
     two_steps = 2 * 2 * program.batch_size * len(SEEDS) * split_bytes(splits["train"]) // len(splits["train"])
     streamed = StreamedEpochs(program, on_disk, buckets, len(SEEDS), mode, two_steps)
 
