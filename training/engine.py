@@ -343,11 +343,16 @@ def replicate(function: Callable[..., Any], mode: str) -> Callable[..., Any]:
       ValueError: for another mode.
     """
     check_replica_mode(mode)
-    if mode == "auto":
-        mode = "map" if jax.default_backend() == "cpu" else "vmap"
-    if mode == "map":
+    if replica_mode(mode) == "map":
         return lambda replicas, *shared: jax.lax.map(lambda replica: function(replica, *shared), replicas)
     return lambda replicas, *shared: jax.vmap(lambda replica: function(replica, *shared))(replicas)
+
+
+def replica_mode(mode: str) -> str:
+    """Returns which of 'map' and 'vmap' a mode of `replicate` stands for on this device."""
+    if mode != "auto":
+        return mode
+    return "map" if jax.default_backend() == "cpu" else "vmap"
 
 
 def check_replica_mode(mode: str) -> None:

@@ -5,31 +5,14 @@ scales are chosen on validation, from the same grid and seeds for every arm; bas
 chosen, and tested once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import ml_collections
 from ml_collections import config_dict
 
-
-def get_sweep(
-    name: str, experiments: Mapping[str, ml_collections.ConfigDict], claims: Mapping[str, Any] | None = None
-) -> ml_collections.ConfigDict:
-    """Returns the config of a sweep.
-
-    Args:
-      name: of the sweep.
-      experiments: name -> what `get_experiment` returns.
-      claims: what is to be judged from the results; analysis/claims.py says how.
-    """
-    config = ml_collections.ConfigDict()
-    config.name = name
-    config.experiments = ml_collections.ConfigDict(dict(experiments))
-    config.report = ml_collections.ConfigDict()
-    # Differences up to here do not matter, in the unit of the metric. None = 0.005 of accuracy, 1% of the reference's rmse
-    config.report.margin = config_dict.placeholder(float)
-    config.claims = ml_collections.ConfigDict(claims or {})
-    return config
+from configs import grid
+from configs.arguments import parse_argument
 
 
 def get_experiment(
@@ -67,13 +50,61 @@ def get_experiment(
     return experiment
 
 
-def shorten(experiment: ml_collections.ConfigDict, seeds: int, epochs: int, num_rates: int) -> None:
-    """Cuts an experiment down: so many seeds to tune with and to test, epochs at most, and of the rates the middle."""
+# What stands behind the colon of a sweep's config: fast and smoke cut it down, match=width+embed compares both.
+ARGUMENTS: dict[str, Any] = {"match": "width", "smoke": False, "fast": False}
+
+
+def make_sweep(
+    name: str,
+    experiments: Mapping[str, ml_collections.ConfigDict],
+    arg: str | None,
+    claims: Mapping[str, Any] | None = None,
+) -> ml_collections.ConfigDict:
+    """Returns the config of a sweep, cut down if its argument asks for that.
+
+    Args:
+      name: of the sweep.
+      experiments: name -> what `get_experiment` returns.
+      arg: of the config: 'fast' leaves the two middle rates, two seeds and five epochs; 'smoke' one epoch.
+      claims: what is to be judged from the results; analysis/claims.py says how.
+    """
+    args = parse_argument(arg, **ARGUMENTS)
+    for experiment in experiments.values():
+        if args["fast"] or args["smoke"]:
+            _shorten(experiment, epochs=1 if args["smoke"] else 5)
+    config = ml_collections.ConfigDict()
+    config.name = name
+    config.experiments = ml_collections.ConfigDict(dict(experiments))
+    config.report = ml_collections.ConfigDict()
+    # Differences up to here do not matter, in the metric's unit. None = 0.005 of accuracy, 1% of the reference's rmse
+    config.report.margin = config_dict.placeholder(float)
+    config.claims = ml_collections.ConfigDict(claims or {})
+    return config
+
+
+def combiner_arms(
+    combiners: Sequence[str], arg: str | None, experiment: str | None = None
+) -> Iterator[grid.Overrides]:
+    """Yields an arm per combiner, and per match mode where the argument names several; smoke leaves three combiners.
+
+    Args:
+      combiners: names.
+      arg: of the config.
+      experiment: that the arms belong to, where there are several.
+    """
+    args = parse_argument(arg, **ARGUMENTS)
+    modes = args["match"].split("+")
+    arms: grid.Several = grid.over("model.combiner", *(combiners[:3] if args["smoke"] else combiners))
+    if modes != ["width"]:
+        arms = grid.product(arms, grid.over("model.match", *modes))
+    return grid.product({"experiment": experiment} if experiment else {}, arms)
+
+
+def _shorten(experiment: ml_collections.ConfigDict, epochs: int) -> None:
+    """Leaves two seeds to tune with and two to test, of the rates the two in the middle, one scale, few epochs."""
     base, tuning = experiment.base, experiment.tuning
-    tuning.seeds = tuple(tuning.seeds)[:seeds]
-    base.seeds = tuple(base.seeds)[:seeds]
+    tuning.seeds, base.seeds = tuple(tuning.seeds)[:2], tuple(base.seeds)[:2]
     base.train.epochs = min(base.train.epochs, epochs)
-    rates = tuple(tuning.learning_rates)
-    first = (len(rates) - num_rates + 1) // 2 if num_rates < len(rates) else 0
-    tuning.learning_rates = rates[first : first + num_rates]
+    middle = max(0, len(tuning.learning_rates) // 2 - 1)
+    tuning.learning_rates = tuple(tuning.learning_rates)[middle : middle + 2]
     tuning.embedding_scales = tuple(tuning.embedding_scales)[:1]

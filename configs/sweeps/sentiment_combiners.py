@@ -1,7 +1,7 @@
 """Which combiner for a bag of words? Ten of them on film reviews, each tuned on validation with the same budget.
 
 python sweep.py --config=configs/sweeps/sentiment_combiners.py
-python sweep.py --config=configs/sweeps/sentiment_combiners.py:fast                  three seeds, two rates, ten epochs
+python sweep.py --config=configs/sweeps/sentiment_combiners.py:fast                  two seeds, two rates, five epochs
 python sweep.py --config=configs/sweeps/sentiment_combiners.py:smoke                 shows that it runs, judges nothing
 python sweep.py --config=configs/sweeps/sentiment_combiners.py:match=width+embed     both side by side
 """
@@ -11,9 +11,8 @@ from typing import Any
 
 import ml_collections
 
-from configs import grid, sentiment
-from configs.arguments import parse_argument
-from configs.sweeps.base import get_experiment, get_sweep, shorten
+from configs import sentiment
+from configs.sweeps.base import combiner_arms, get_experiment, make_sweep
 
 COMBINERS = (
     "sum",
@@ -27,7 +26,6 @@ COMBINERS = (
     "position_sum",
     "attention",
 )
-ARGUMENTS: dict[str, Any] = {"match": "width", "smoke": False, "fast": False}
 
 
 def make_experiment() -> ml_collections.ConfigDict:
@@ -43,19 +41,8 @@ def make_experiment() -> ml_collections.ConfigDict:
 
 
 def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
-    args = parse_argument(arg, **ARGUMENTS)
-    experiment = make_experiment()
-    if args["fast"]:
-        shorten(experiment, seeds=3, epochs=10, num_rates=2)
-    if args["smoke"]:
-        shorten(experiment, seeds=2, epochs=1, num_rates=2)
-    return get_sweep("sentiment_combiners", {"sentiment": experiment})
+    return make_sweep("sentiment_combiners", {"sentiment": make_experiment()}, arg)
 
 
 def sweep(arg: str | None = None) -> Iterator[dict[str, Any]]:
-    args = parse_argument(arg, **ARGUMENTS)
-    modes = args["match"].split("+")
-    combiners = COMBINERS[:3] if args["smoke"] else COMBINERS
-    if modes == ["width"]:
-        return iter(grid.over("model.combiner", *combiners))
-    return grid.product(grid.over("model.combiner", *combiners), grid.over("model.match", *modes))
+    return combiner_arms(COMBINERS, arg)

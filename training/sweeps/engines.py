@@ -56,9 +56,9 @@ def run_local(
             prepared = upcoming
             began = time.perf_counter()
             try:
-                training = prepared.result()
+                programs = prepared.result()
                 upcoming = background.submit(prepare, following, shared) if following else None
-                run_trial(arm, workdir / arm.folder, shared, training=training, bar=progress.bar)
+                run_trial(arm, workdir / arm.folder, shared, programs=programs, bar=progress.bar)
             except Exception as error:
                 if is_disk_full(error):
                     raise OSError(errno.ENOSPC, _disk_full(workdir)) from error

@@ -60,7 +60,7 @@ def print_plan(plan: Plan, workdir: pathlib.Path, shared: SharedData) -> None:
 
 def seconds_per_trial(arm: Arm, shared: SharedData) -> float:
     """Returns how long a trial takes if every replica trains all its epochs, from one epoch of the fresh seeds."""
-    training = prepare(arm, shared)
+    training = prepare(arm, shared).final
     with training.epochs(pathlib.Path()) as train_all:
         state = jax.block_until_ready(training.start(replicas_of(arm.config)))
         began = time.perf_counter()

@@ -9,6 +9,7 @@ A trial's folder holds
   failed.json      why it has no result, if it has none
 """
 
+import dataclasses
 import datetime
 import json
 import os
@@ -22,6 +23,7 @@ import numpy as np
 from rich.progress import Progress
 
 from training.checkpoints import ResumeCheckpoints
+from training.engine import replica_mode
 from training.epochs import train_replicas
 from training.lifecycle import fingerprints, run, use_compilation_cache
 from training.replicas import Replica, Training
@@ -42,16 +44,30 @@ def is_finished(folder: pathlib.Path) -> bool:
     return (folder / FINAL / RESULTS_FILE).exists()
 
 
-def prepare(arm: Arm, shared: SharedData) -> Training:
-    """Loads an arm's data, traces its program and compiles it; another thread may train meanwhile.
+@dataclasses.dataclass(frozen=True)
+class Programs:
+    """The compiled training of a trial: of the replicas that are tuned together, and of the fresh seeds.
 
-    Where replicas run one after the other, tuning trains as many at once as there are fresh seeds, so that one program
-    serves both; side by side, all of them fill the device together.
+    Where replicas run one after the other, tuning takes as many at once as there are fresh seeds if that divides them,
+    so that one program serves both; side by side, all of them fill the device together.
     """
+
+    tuning: Training
+    final: Training
+
+
+def prepare(arm: Arm, shared: SharedData) -> Programs:
+    """Loads an arm's data, traces its programs and compiles them; another thread may train meanwhile."""
     use_compilation_cache(arm.config.engine.compilation_cache)
-    training = Training(arm.config, shared.dataset(arm.config), len(arm.config.seeds))
-    training.compile()
-    return training
+    dataset = shared.dataset(arm.config)
+    settings, fresh = len(arm.tuning.replicas()), len(arm.config.seeds)
+    final = tuning = Training(arm.config, dataset, fresh)
+    one_after_the_other = replica_mode(arm.config.engine.replicas) == "map"
+    if settings % fresh or not one_after_the_other:
+        tuning = Training(arm.config, dataset, settings)
+    tuning.compile()
+    final.compile()
+    return Programs(tuning, final)
 
 
 def run_trial(
@@ -59,7 +75,7 @@ def run_trial(
     folder: pathlib.Path,
     shared: SharedData,
     *,
-    training: Training | None = None,
+    programs: Programs | None = None,
     bar: Progress | None = None,
 ) -> None:
     """Runs what is left of a trial. One that was interrupted goes on from its newest checkpoint.
@@ -68,7 +84,7 @@ def run_trial(
       arm: what is to be run.
       folder: of the trial.
       shared: the data.
-      training: of `prepare`, if that was done already.
+      programs: of `prepare`, if that was done already.
       bar: a progress display that is shown already.
 
     Raises:
@@ -78,12 +94,14 @@ def run_trial(
     folder.mkdir(parents=True, exist_ok=True)
     _note_attempt(folder)
     (folder / FAILED_FILE).unlink(missing_ok=True)
-    training = training or prepare(arm, shared)
-    chosen = tune(arm, training, folder, bar)["chosen"]
+    programs = programs or prepare(arm, shared)
+    chosen = tune(arm, programs.tuning, folder, bar)["chosen"]
     config = arm.config.copy_and_resolve_references()
     config.optimizer.learning_rate = chosen["learning_rate"]
     config.model.embedding_scale = chosen["embedding_scale"]
-    run(config, folder / FINAL, training=training, references=lambda: shared.references(config), bar=bar)
+    run(
+        config, folder / FINAL, training=programs.final, references=lambda: shared.references(config), bar=bar
+    )
 
 
 def tune(arm: Arm, training: Training, folder: pathlib.Path, bar: Progress | None) -> dict[str, Any]:
@@ -109,10 +127,6 @@ def tune(arm: Arm, training: Training, folder: pathlib.Path, bar: Progress | Non
     grid = arm.tuning
     replicas = grid.replicas()
     group = training.num_replicas
-    if len(replicas) % group or not _one_after_the_other(arm.config.engine.replicas):
-        group = len(replicas)
-        if group != training.num_replicas:
-            training = Training(arm.config, training.dataset, group)
     began = time.perf_counter()
     outcomes: list[dict[str, Any]] = []
     for index in range(0, len(replicas), group):
@@ -143,10 +157,6 @@ def tune(arm: Arm, training: Training, folder: pathlib.Path, bar: Progress | Non
     }
     write_json(path, tuning)
     return tuning
-
-
-def _one_after_the_other(mode: str) -> bool:
-    return mode == "map" or (mode == "auto" and jax.default_backend() == "cpu")
 
 
 def _train_group(
