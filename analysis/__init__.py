@@ -8,6 +8,7 @@ from data.nearest import nearest
 from .comparison import compare
 from .diagnostics import diagnose
 from .learning_curve import draw_learning_curve
+from .published import check_published
 from .reference_page import write_reference_page
 
 __all__ = ["ANALYSES", "analyze"]
@@ -17,6 +18,7 @@ ANALYSES: dict[str, Callable[[Any], str]] = {
     "diagnostics": diagnose,
     "combiner_reference": write_reference_page,
     "learning_curve": draw_learning_curve,
+    "published": check_published,
 }
 
 

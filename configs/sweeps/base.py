@@ -74,11 +74,11 @@ def make_sweep(
             _shorten(experiment, epochs=1 if args["smoke"] else 5)
     config = ml_collections.ConfigDict()
     config.name = name
-    config.experiments = ml_collections.ConfigDict(dict(experiments))
+    config.experiments = ml_collections.ConfigDict(dict(experiments), sort_keys=False)
     config.report = ml_collections.ConfigDict()
     # Differences up to here do not matter, in the metric's unit. None = 0.005 of accuracy, 1% of the reference's rmse
     config.report.margin = config_dict.placeholder(float)
-    config.claims = ml_collections.ConfigDict(claims or {})
+    config.claims = ml_collections.ConfigDict(claims or {}, sort_keys=False)
     return config
 
 

@@ -23,7 +23,7 @@ from training.network import make_network, make_program
 CONFIGS = {
     path.stem: importlib.import_module(f"configs.{path.stem}")
     for path in sorted((pathlib.Path(__file__).parents[2] / "configs").glob("*.py"))
-    if path.stem not in ("__init__", "arguments", "base")
+    if path.stem not in ("__init__", "arguments", "base", "grid")
 }
 ANALYSES = [name for name, module in CONFIGS.items() if "analysis" in module.get_config()]
 RUNS = [name for name in CONFIGS if name not in ANALYSES]

@@ -94,15 +94,7 @@ def make_plan(config: Any, overrides: Iterable[Mapping[str, Any]], shared: Share
     """
     for name, experiment in config.experiments.items():
         _check_experiment(name, experiment, config.report.margin)
-    arms, wrong = [], []
-    for index, override in enumerate(overrides):
-        try:
-            arms.append(_make_arm(config, override))
-        except ValueError as error:
-            wrong.append(f"arm {index + 1} ({_describe(override)}): {error}")
-    if not arms and not wrong:
-        raise ValueError("the sweep is empty: sweep() yields no arm")
-    wrong += [f"{arm.experiment}: two arms are called {arm.label!r}" for arm in _repeated(arms)]
+    arms, wrong = make_arms(config, overrides)
     for arm in arms:
         try:
             _try_out(arm, shared)
@@ -124,6 +116,24 @@ def make_plan(config: Any, overrides: Iterable[Mapping[str, Any]], shared: Share
         if name in used
     }
     return Plan(config.name, experiments, arms, config.claims.to_dict())
+
+
+def make_arms(config: Any, overrides: Iterable[Mapping[str, Any]]) -> tuple[list[Arm], list[str]]:
+    """Returns the arms of a sweep, and what is wrong with those that cannot be made; see `make_plan`.
+
+    Raises:
+      ValueError: if there are none.
+    """
+    arms, wrong = [], []
+    for index, override in enumerate(overrides):
+        try:
+            arms.append(_make_arm(config, override))
+        except ValueError as error:
+            wrong.append(f"arm {index + 1} ({_describe(override)}): {error}")
+    if not arms and not wrong:
+        raise ValueError("the sweep is empty: sweep() yields no arm")
+    wrong += [f"{arm.experiment}: two arms are called {arm.label!r}" for arm in _repeated(arms)]
+    return arms, wrong
 
 
 def _check_experiment(name: str, experiment: Any, margin: float | None) -> None:
