@@ -21,6 +21,7 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks.sentiment
 	$(BIN)/python -m benchmarks.mnist
 	$(BIN)/python -m benchmarks.combiners
+	$(BIN)/python -m benchmarks.sweeps
 
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \

@@ -3,14 +3,17 @@
   python report.py runs/sweeps/sentiment_combiners
   python report.py runs/sentiment_sum runs/sentiment_concat --output=runs/sum_or_concat
   python report.py runs/sweeps/sentiment_combiners --margin=0.01 --reference=mean
+  python report.py runs/sweeps/claims --output=docs/results/claims --claims=docs/claims.md
 
 Reads the result files alone and writes report.html, report.md, results.parquet and results.csv, by default into the
 sweep's folder.
 """
 
+import pathlib
+
 from absl import flags
 
-from analysis.report import write_report
+from analysis.findings import write_findings
 from training import command_line
 
 OUTPUT = flags.DEFINE_string(
@@ -31,11 +34,21 @@ METRIC = flags.DEFINE_string(
 )
 
 
+CLAIMS = flags.DEFINE_string(
+    "claims", None, "Where the page of a sweep's claims goes; by default claims.md beside the report."
+)
+
+
 def main(*folders: str) -> None:
     """Writes the report and prints the decisions."""
     print(
-        write_report(
-            folders, OUTPUT.value, margin=MARGIN.value, reference=REFERENCE.value, metric=METRIC.value
+        write_findings(
+            [pathlib.Path(folder) for folder in folders],
+            pathlib.Path(OUTPUT.value) if OUTPUT.value else None,
+            pathlib.Path(CLAIMS.value) if CLAIMS.value else None,
+            margin=MARGIN.value,
+            reference=REFERENCE.value,
+            metric=METRIC.value,
         )
     )
 

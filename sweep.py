@@ -13,7 +13,8 @@ import pathlib
 
 from absl import flags
 
-import analysis.report
+from analysis.claims import check_claims
+from analysis.findings import write_findings
 from training import command_line, sweeps
 
 WORKDIR = flags.DEFINE_string(
@@ -36,13 +37,14 @@ def main() -> None:
     workdir = pathlib.Path(WORKDIR.value) if WORKDIR.value else command_line.default_workdir("runs/sweeps")
     shared = sweeps.SharedData()
     plan = sweeps.make_plan(command_line.config(), command_line.sweep_overrides(), shared)
+    check_claims(plan.claims, plan.labels())
     if DRY_RUN.value:
         sweeps.print_plan(plan, workdir, shared)
         return
     engine = sweeps.Engine(ENGINE.value, RAY_ADDRESS.value, NUM_CPUS.value, NUM_GPUS.value)
     sweeps.run_sweep(plan, workdir, command_line.command(), engine, shared)
     if REPORT.value:
-        print(analysis.report.write_report(workdir))
+        print(write_findings([workdir]))
 
 
 if __name__ == "__main__":

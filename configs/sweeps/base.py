@@ -50,8 +50,9 @@ def get_experiment(
     return experiment
 
 
-# What stands behind the colon of a sweep's config: fast and smoke cut it down, match=width+embed compares both.
-ARGUMENTS: dict[str, Any] = {"match": "width", "smoke": False, "fast": False}
+# What stands behind the colon of a sweep's config: fast and smoke cut it down, match=width+embed compares both modes,
+# combiners=sum+gru+my_module:MyCombiner takes others than the sweep's own.
+ARGUMENTS: dict[str, Any] = {"combiners": "", "match": "width", "smoke": False, "fast": False}
 
 
 def make_sweep(
@@ -88,12 +89,13 @@ def combiner_arms(
     """Yields an arm per combiner, and per match mode where the argument names several; smoke leaves three combiners.
 
     Args:
-      combiners: names.
+      combiners: names, unless the argument gives others.
       arg: of the config.
       experiment: that the arms belong to, where there are several.
     """
     args = parse_argument(arg, **ARGUMENTS)
     modes = args["match"].split("+")
+    combiners = args["combiners"].split("+") if args["combiners"] else combiners
     arms: grid.Several = grid.over("model.combiner", *(combiners[:3] if args["smoke"] else combiners))
     if modes != ["width"]:
         arms = grid.product(arms, grid.over("model.match", *modes))

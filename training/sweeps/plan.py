@@ -79,6 +79,10 @@ class Plan:
     arms: Sequence[Arm]
     claims: Mapping[str, Any]
 
+    def labels(self) -> dict[str, list[str]]:
+        """Returns the labels of every experiment's arms."""
+        return {name: [arm.label for arm in self.arms if arm.experiment == name] for name in self.experiments}
+
 
 def make_plan(config: Any, overrides: Iterable[Mapping[str, Any]], shared: SharedData) -> Plan:
     """Returns the plan of a sweep, every arm of which has been tried out as far as that goes without training.

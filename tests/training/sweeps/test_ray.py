@@ -1,6 +1,6 @@
 """Ray gives the results that this process gives, and survives the death of a node, on a real cluster of two."""
 
-import pathlib
+import threading
 import time
 
 import pytest
@@ -16,50 +16,62 @@ pytestmark = pytest.mark.filterwarnings("default")  # what Ray's own processes w
 
 @pytest.fixture
 def cluster():
-    """Two nodes beside the head, each with room for one trial."""
+    """A head, and two nodes with room for one trial each."""
     cluster = cluster_utils.Cluster(
         initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
     )
-    cluster.nodes = [cluster.add_node(num_cpus=1, object_store_memory=10**8) for _ in range(2)]
+    for _ in range(2):
+        cluster.add_node(num_cpus=1, object_store_memory=10**8)
     cluster.wait_for_nodes()
     yield cluster
     ray.shutdown()
     cluster.shutdown()
 
 
-def test_ray_gives_the_same_results_as_this_process_though_a_node_dies(
-    make, shared, cluster, table, attempts, tmp_path
+@pytest.fixture
+def kill_a_node(cluster):
+    """Returns a function that kills a node as soon as two trials have begun in a workdir; {"killed": it} tells."""
+    state = {"killed": None}
+    stop = threading.Event()
+    watchers = []
+
+    def watch(workdir):
+        while not stop.is_set():
+            if len(list(workdir.glob("trials/*/*/attempts.jsonl"))) >= 2:
+                state["killed"] = sorted(cluster.worker_nodes, key=id)[0]
+                cluster.remove_node(state["killed"], allow_graceful=False)
+                return
+            time.sleep(0.1)
+
+    def begin(workdir):
+        watchers.append(threading.Thread(target=watch, args=[workdir]))
+        watchers[0].start()
+        return state
+
+    yield begin
+    stop.set()
+    watchers[0].join()
+
+
+def test_ray_gives_the_results_of_this_process_though_a_node_dies(
+    make, shared, cluster, kill_a_node, table, attempts, tmp_path
 ):
     plan = make("sum", "mean", "max", "concat")
     run_sweep(plan, tmp_path / "local", "python sweep.py", Engine(), shared)
 
-    killed = []
-
-    def kill_a_node_once_a_trial_is_under_way(progress=iter(range(1))):
-        del progress
-        if not killed and len(list((tmp_path / "ray").glob("trials/*/*/attempts.jsonl"))) >= 2:
-            killed.append(cluster.nodes[0])
-            cluster.remove_node(cluster.nodes[0], allow_graceful=False)
-
+    node = kill_a_node(tmp_path / "ray")
     engine = Engine("ray", address=cluster.address)
-    import threading
+    run_sweep(plan, tmp_path / "ray", "python sweep.py --engine=ray", engine, SharedData())
 
-    stop = threading.Event()
-
-    def watch():
-        while not stop.is_set() and not killed:
-            kill_a_node_once_a_trial_is_under_way()
-            time.sleep(0.1)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        run_sweep(plan, tmp_path / "ray", "python sweep.py --engine=ray", engine, SharedData())
-    finally:
-        stop.set()
-        watcher.join()
-    assert killed, "no node was killed"
+    assert node["killed"] is not None
     assert unfinished(plan, tmp_path / "ray") == []
     assert table(tmp_path / "ray") == table(tmp_path / "local")
     assert sum(attempts(tmp_path / "ray").values()) > 4, "the trial of the dead node was begun again"
-    assert pathlib.Path(tmp_path / "ray" / "sweep.json").exists()
+
+
+def test_ray_records_a_failing_arm_and_runs_the_others(make, experiment, table, tmp_path):
+    experiment.base.optimizer.name = "sgd"
+    plan = make("sum", {"model.combiner": "mean", "model.embedding_scale": 1e38})
+    run_sweep(plan, tmp_path, "python sweep.py --engine=ray", Engine("ray", num_cpus=1), SharedData())
+    assert [arm.label for arm in unfinished(plan, tmp_path)] == ["mean embedding_scale=1e+38"]
+    assert (tmp_path / plan.arms[1].folder / "failed.json").exists()
