@@ -7,7 +7,7 @@ from .claim_verdict import VERDICTS, Check, ClaimVerdict
 
 INTRODUCTION = """\
 Sentences that people repeat about combining embeddings, each turned into a test that was written down, with
-the verdict expected of it, before anything was trained. A refuted sentence is as good a result as a
+the verdict expected of it, before its trials were run. A refuted sentence is as good a result as a
 supported one.
 
 **How a verdict comes about.** A check compares arms of an experiment seed by seed: the mean over seeds of a
