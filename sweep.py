@@ -29,7 +29,12 @@ RAY_ADDRESS = flags.DEFINE_string(
     "ray_address", "", "Of a running Ray cluster; by default one is started here."
 )
 NUM_CPUS = flags.DEFINE_float("num_cpus", 1, "Ray: CPUs that one trial takes.", lower_bound=0)
-NUM_GPUS = flags.DEFINE_float("num_gpus", 0, "Ray: GPUs that one trial takes.", lower_bound=0)
+NUM_GPUS = flags.DEFINE_float(
+    "num_gpus",
+    None,
+    "Ray: GPUs that one trial takes; by default 1 where this machine has one.",
+    lower_bound=0,
+)
 
 
 def main() -> None:

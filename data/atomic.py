@@ -17,6 +17,8 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut might leave the new name with nothing in it
         pathlib.Path(temporary).chmod(0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:

@@ -16,10 +16,7 @@ from ml_collections import config_flags
 
 from data.nearest import nearest
 
-from .workdir import CONFIG_FILE, describe_difference, flatten, name_workdir, read_json
-
-# Sections whose fields are not listed in a config: options go to optax or to a combiner, which know their own names.
-_OPEN_SECTIONS = ("model.combiner_options.", "optimizer.options.")
+from .workdir import CONFIG_FILE, OPEN_SECTIONS, describe_difference, flatten, name_workdir, read_json
 
 # What an evaluation may change of the run it evaluates.
 _EVALUATION_FIELDS = (
@@ -126,11 +123,14 @@ def config() -> ml_collections.ConfigDict:
 
 
 def default_workdir(folder: str = "runs") -> pathlib.Path:
-    """Returns the workdir in a folder that belongs to the config and what was overridden of it, --workdir aside."""
+    """Returns the workdir in a folder that belongs to the config and what was overridden of it, --workdir aside.
+
+    What only a report reads (--config.report.margin) makes no other workdir.
+    """
     flag = flags.FLAGS["config"]
-    return name_workdir(
-        config_flags.get_config_filename(flag), config_flags.get_override_values(flag), folder
-    )
+    overrides = config_flags.get_override_values(flag)
+    of_run = {field: value for field, value in overrides.items() if not field.startswith("report.")}
+    return name_workdir(config_flags.get_config_filename(flag), of_run, folder)
 
 
 def sweep_overrides() -> list[dict[str, Any]]:
@@ -148,8 +148,9 @@ def sweep_overrides() -> list[dict[str, Any]]:
 
 
 def command() -> str:
-    """Returns the command that was given, as one can give it again from the project's root."""
-    return shlex.join(["python", pathlib.Path(sys.argv[0]).name, *sys.argv[1:]])
+    """Returns the command that was given, as one can give it again from the project's root, its report included."""
+    arguments = [argument for argument in sys.argv[1:] if argument not in ("--noreport", "--report=false")]
+    return shlex.join(["python", pathlib.Path(sys.argv[0]).name, *arguments])
 
 
 def finished_run(workdir: str | None) -> tuple[pathlib.Path, dict[str, Any]]:
@@ -196,7 +197,8 @@ def check_overrides(argv: Sequence[str], config: ml_collections.ConfigDict) -> N
     """Raises ValueError if --config.field=value names a field that the config does not have."""
     known = flatten(config.to_dict())
     for field in override_fields(argv):
-        if field in known or field.startswith(_OPEN_SECTIONS):
+        of_run = field.rpartition("base.")[2]  # an experiment of a sweep holds a run's config
+        if field in known or of_run.startswith(OPEN_SECTIONS):
             continue
         raise ValueError(f"unknown config field {field!r}{nearest(field, known)}")
 

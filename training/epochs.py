@@ -31,7 +31,7 @@ def train_replicas(
     *,
     stop_on_divergence: bool,
     bar: Progress | None = None,
-) -> tuple[TrainState, float]:
+) -> tuple[TrainState, dict[str, float]]:
     """Trains until every replica is done: out of epochs, out of patience or diverged.
 
     Args:
@@ -44,7 +44,8 @@ def train_replicas(
       bar: a progress display that is shown already; by default one of its own.
 
     Returns:
-      The state of all replicas, and the seconds that their epochs took.
+      The state of all replicas, and "train_seconds", what their epochs took, with "step_seconds", what one step of one
+      replica took in the fastest epoch: other work on the machine makes an epoch longer, never shorter.
 
     Raises:
       DivergedError: see `stop_on_divergence`.
@@ -53,9 +54,9 @@ def train_replicas(
     config = training.config
     restored = checkpoints.restore(training.abstract_state)
     if restored is None:
-        state, seconds = training.start(replicas), 0.0
+        state, timing = training.start(replicas), {"train_seconds": 0.0, "step_seconds": float("inf")}
     else:
-        state, seconds = restored[0], restored[1]["train_seconds"]
+        state, timing = restored
 
     epoch = int(state.epoch.max())
     saved_at, saved_epoch = time.perf_counter(), epoch
@@ -65,10 +66,14 @@ def train_replicas(
         _stop_signals() as stop,
     ):
         while epoch < config.train.epochs and bool(is_active(state, training.program).any()):
+            steps_before = int(state.step.sum())
             began = time.perf_counter()
             state, metrics = train_all(state, epoch)
             metrics = jax.device_get(metrics)
-            seconds += time.perf_counter() - began
+            seconds = time.perf_counter() - began
+            steps = int(state.step.sum()) - steps_before
+            timing["train_seconds"] += seconds
+            timing["step_seconds"] = min(timing["step_seconds"], seconds / steps)
             epoch += 1
             for split, values in metrics.items():
                 metric_files.write(step=int(state.step.max()), epoch=epoch, split=split, metrics=values)
@@ -77,11 +82,16 @@ def train_replicas(
                 _raise_if_diverged(replicas, state)
             is_due = time.perf_counter() - saved_at >= config.train.checkpoint_seconds
             if is_due or (stop.requested and epoch > saved_epoch):
-                checkpoints.save(epoch, state, {"train_seconds": seconds})
+                checkpoints.save(epoch, state, timing)
                 saved_at, saved_epoch = time.perf_counter(), epoch
             if stop.requested:
                 raise KeyboardInterrupt(f"stopped after epoch {epoch}; the same command goes on from there")
-    return state, seconds
+        if (
+            stop.requested
+        ):  # after the last look at it: what is trained is not lost, but what follows is not begun
+            checkpoints.save(epoch, state, timing)
+            raise KeyboardInterrupt("stopped after the last epoch; the same command goes on from there")
+    return state, timing
 
 
 def _names(replicas: Sequence[Replica]) -> list[str]:

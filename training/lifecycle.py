@@ -65,7 +65,7 @@ def run(
         dataset.preprocessor.save(workdir / files.PREPROCESSOR_FILE)
 
         with ResumeCheckpoints(workdir) as checkpoints, training.epochs(workdir) as train_all:
-            state, seconds = train_replicas(
+            state, timing = train_replicas(
                 training,
                 train_all,
                 replicas_of(config),
@@ -80,7 +80,7 @@ def run(
             trained = TrainedRun(
                 config, training.network, best, dataset.preprocessor, diverged_seeds(config, state)
             )
-            timing = {"compile_seconds": training.compile_seconds, "train_seconds": seconds}
+            timing = {"compile_seconds": training.compile_seconds, **timing}
             results = make_results(config, dataset, trained, state, timing)
             results["references"] = references() if references else measure_references(config.task, dataset)
             write_test_items(workdir, trained, dataset.splits["test"])

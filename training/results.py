@@ -4,9 +4,9 @@ import io
 import pathlib
 import platform
 from collections.abc import Mapping
+from importlib import metadata
 from typing import Any
 
-import flax
 import jax
 import numpy as np
 
@@ -31,7 +31,7 @@ def make_results(
       dataset: its data.
       trained: the best parameters of every seed.
       state: of every seed at the end of training, on the host.
-      timing: compile_seconds and train_seconds.
+      timing: compile_seconds, train_seconds and step_seconds.
 
     Returns:
       The content of results.json. A seed that diverged has null for its metrics.
@@ -60,9 +60,14 @@ def make_results(
         "steps_per_epoch": -(-len(dataset.splits["train"]) // batch_size),
         "diverged": diverged_seeds(config, state),
         "config": config.to_dict(),
-        "versions": {"python": platform.python_version(), "jax": jax.__version__, "flax": flax.__version__},
+        "versions": _versions(),
         "device": jax.devices()[0].device_kind,
     }
+
+
+def _versions() -> dict[str, str]:
+    packages = ("jax", "jaxlib", "flax", "optax", "numpy")
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}}
 
 
 def diverged_seeds(config: Any, state: TrainState) -> dict[int, int]:

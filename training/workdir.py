@@ -16,6 +16,15 @@ RESULTS_FILE = "results.json"
 DATA_FILE = "data.json"
 PREPROCESSOR_FILE = "preprocessor.json"
 
+# Sections whose fields are not listed in a config: options go to optax or to a combiner, which know their own names.
+OPEN_SECTIONS = (
+    "model.combiner_options.",
+    "model.bag_combiner_options.",
+    "model.numeric_combiner_options.",
+    "model.pair_combiner_options.",
+    "optimizer.options.",
+)
+
 
 def name_workdir(config_path: str, overrides: Mapping[str, Any], folder: str = "runs") -> pathlib.Path:
     """Returns <folder>/<config name>, with -<short hash> where anything was overridden.

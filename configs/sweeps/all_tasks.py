@@ -14,7 +14,7 @@ import ml_collections
 
 from configs import grid
 from configs.sweeps import categorical_combiners, mnist_combiners, order_combiners, sentiment_combiners
-from configs.sweeps.base import combiner_arms, make_sweep
+from configs.sweeps.base import combiner_arms, make_combiner_sweep
 
 COMBINERS = ("sum", "mean", "max", "product", "hybrid", "concat", "position_sum", "attention")
 TASKS = {
@@ -26,7 +26,9 @@ TASKS = {
 
 
 def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
-    return make_sweep("all_tasks", {name: task.make_experiment() for name, task in TASKS.items()}, arg)
+    return make_combiner_sweep(
+        "all_tasks", {name: task.make_experiment() for name, task in TASKS.items()}, arg
+    )
 
 
 def sweep(arg: str | None = None) -> Iterator[dict[str, Any]]:

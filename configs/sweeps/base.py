@@ -50,27 +50,33 @@ def get_experiment(
     return experiment
 
 
-# What stands behind the colon of a sweep's config: fast and smoke cut it down, match=width+embed compares both modes,
-# combiners=sum+gru+my_module:MyCombiner takes others than the sweep's own.
-ARGUMENTS: dict[str, Any] = {"combiners": "", "match": "width", "smoke": False, "fast": False}
+# What stands behind the colon of every sweep's config: `fast` and `smoke` cut it down, `scales` tunes the initial scale
+# of the embeddings, too, where it is that of the base otherwise.
+ARGUMENTS: dict[str, Any] = {"smoke": False, "fast": False, "scales": False}
+# Of a sweep over combiners besides: match=width+embed compares both modes, combiners=sum+gru+my_module:MyCombiner takes
+# others than its own.
+COMBINER_ARGUMENTS: dict[str, Any] = {"combiners": "", "match": "width", **ARGUMENTS}
+SCALES = (0.3, 1.0, 3.0)  # times that of the base
 
 
 def make_sweep(
     name: str,
     experiments: Mapping[str, ml_collections.ConfigDict],
-    arg: str | None,
+    args: Mapping[str, Any],
     claims: Mapping[str, Any] | None = None,
 ) -> ml_collections.ConfigDict:
-    """Returns the config of a sweep, cut down if its argument asks for that.
+    """Returns the config of a sweep, cut down if its arguments ask for that.
 
     Args:
       name: of the sweep.
       experiments: name -> what `get_experiment` returns.
-      arg: of the config: 'fast' leaves the two middle rates, two seeds and five epochs; 'smoke' one epoch.
+      args: parsed `ARGUMENTS`: 'fast' leaves the two middle rates, two seeds and five epochs; 'smoke' one epoch.
       claims: what is to be judged from the results; analysis/claims.py says how.
     """
-    args = parse_argument(arg, **ARGUMENTS)
     for experiment in experiments.values():
+        if args["scales"]:
+            scale = experiment.base.model.embedding_scale
+            experiment.tuning.embedding_scales = tuple(factor * scale for factor in SCALES)
         if args["fast"] or args["smoke"]:
             _shorten(experiment, epochs=1 if args["smoke"] else 5)
     config = ml_collections.ConfigDict()
@@ -83,6 +89,19 @@ def make_sweep(
     return config
 
 
+def make_combiner_sweep(
+    name: str, experiments: Mapping[str, ml_collections.ConfigDict], arg: str | None
+) -> ml_collections.ConfigDict:
+    """Returns the config of a sweep whose arms are those of `combiner_arms`."""
+    args = parse_argument(arg, **COMBINER_ARGUMENTS)
+    modes = args["match"].split("+")
+    for experiment in experiments.values():
+        if len(modes) > 1:  # the labels then say which
+            experiment.reference += f" match={modes[0]}"
+        experiment.base.model.match = modes[0]
+    return make_sweep(name, experiments, args)
+
+
 def combiner_arms(
     combiners: Sequence[str], arg: str | None, experiment: str | None = None
 ) -> Iterator[grid.Overrides]:
@@ -93,11 +112,11 @@ def combiner_arms(
       arg: of the config.
       experiment: that the arms belong to, where there are several.
     """
-    args = parse_argument(arg, **ARGUMENTS)
+    args = parse_argument(arg, **COMBINER_ARGUMENTS)
     modes = args["match"].split("+")
     combiners = args["combiners"].split("+") if args["combiners"] else combiners
     arms: grid.Several = grid.over("model.combiner", *(combiners[:3] if args["smoke"] else combiners))
-    if modes != ["width"]:
+    if len(modes) > 1:
         arms = grid.product(arms, grid.over("model.match", *modes))
     return grid.product({"experiment": experiment} if experiment else {}, arms)
 

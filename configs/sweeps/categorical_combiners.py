@@ -12,7 +12,7 @@ from typing import Any
 import ml_collections
 
 from configs import categorical
-from configs.sweeps.base import combiner_arms, get_experiment, make_sweep
+from configs.sweeps.base import combiner_arms, get_experiment, make_combiner_sweep
 
 COMBINERS = ("sum", "mean", "max", "product", "hybrid", "concat", "position_sum", "attention")
 
@@ -25,13 +25,13 @@ def make_experiment() -> ml_collections.ConfigDict:
         title="Film ratings: user and film",
         question="Which combiner of a user's and a film's embedding, with a linear layer on top, predicts a rating?",
         metric="rmse",
-        learning_rates=(0.03, 0.1, 0.3, 1.0),
+        learning_rates=(0.01, 0.05, 0.25, 1.0),
         tuning_seeds=(100, 101, 102),
     )
 
 
 def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
-    return make_sweep("categorical_combiners", {"categorical": make_experiment()}, arg)
+    return make_combiner_sweep("categorical_combiners", {"categorical": make_experiment()}, arg)
 
 
 def sweep(arg: str | None = None) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """What people say about combining vectors, as experiments: each claim with the test that was stated before its run.
 
-python sweep.py --config=configs/sweeps/claims.py                 then docs/claims.md says what came out
+python sweep.py --config=configs/sweeps/claims.py                 trains, and writes claims.md into the sweep's folder
+python report.py runs/sweeps/claims --output=docs/results/claims --claims=docs/claims.md        what is published here
 python sweep.py --config=configs/sweeps/claims.py:smoke           shows that it runs, judges nothing
 
 A claim is supported, refuted or undecided by its checks; analysis/claims.py says how they are judged. Tests and what is
@@ -13,6 +14,7 @@ from typing import Any
 import ml_collections
 
 from configs import categorical, grid
+from configs.arguments import parse_argument
 from configs.sweeps import (
     categorical_combiners,
     concat_split,
@@ -20,7 +22,7 @@ from configs.sweeps import (
     order_combiners,
     sentiment_combiners,
 )
-from configs.sweeps.base import get_experiment, make_sweep
+from configs.sweeps.base import ARGUMENTS, get_experiment, make_sweep
 
 TUNING_SEEDS = (100, 101, 102)
 NEAR_BAYES = 1.03  # times the error of the noise-free target, which nothing can beat but by luck
@@ -190,7 +192,7 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     experiments["few_reviews"].reference = "sum, all"
     experiments["reviews"].reference = "mean"
     experiments["product_per_weight"].reference = "product"
-    return make_sweep("claims", experiments, arg, CLAIMS)
+    return make_sweep("claims", experiments, parse_argument(arg, **ARGUMENTS), CLAIMS)
 
 
 def sweep() -> Iterator[dict[str, Any]]:
@@ -264,7 +266,7 @@ def _control(kind: str) -> ml_collections.ConfigDict:
         title=f"Control: {kind}",
         question="Which combiner reaches the error of the noise-free target?",
         metric="rmse",
-        learning_rates=(3e-3, 1e-2, 3e-2),
+        learning_rates=(2e-3, 1e-2, 5e-2),
     )
 
 

@@ -20,7 +20,7 @@ USER_WIDTHS = (1, 2, 4, 8, 16, 24, 28, 30, 31)
 
 
 def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
-    return make_sweep("concat_split", {"split": make_experiment()}, arg)
+    return make_sweep("concat_split", {"split": make_experiment()}, parse_argument(arg, **ARGUMENTS))
 
 
 def make_experiment() -> ml_collections.ConfigDict:
@@ -32,7 +32,7 @@ def make_experiment() -> ml_collections.ConfigDict:
     )
     # Below a linear layer every part comes down to one number, however wide it is: no division could cost anything.
     experiment.base.model.hidden = (64,)
-    experiment.tuning.learning_rates = (0.01, 0.03, 0.1, 0.3)
+    experiment.tuning.learning_rates = (0.003, 0.01, 0.05, 0.25)
     return experiment
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import ml_collections
 
 from configs import mnist
-from configs.sweeps.base import combiner_arms, get_experiment, make_sweep
+from configs.sweeps.base import combiner_arms, get_experiment, make_combiner_sweep
 
 COMBINERS = ("sum", "mean", "max", "product", "hybrid", "concat", "position_sum", "attention")
 
@@ -27,13 +27,13 @@ def make_experiment() -> ml_collections.ConfigDict:
         title="A tenth of MNIST: four parts of an image",
         question="Which combiner of four mapped parts of a digit, in a network 1024-512-10, tells digits apart?",
         metric="accuracy",
-        learning_rates=(1e-3, 3e-3, 1e-2, 3e-2),
+        learning_rates=(2e-3, 8e-3, 3e-2, 1e-1),
         tuning_seeds=(100, 101, 102),
     )
 
 
 def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
-    return make_sweep("mnist_combiners", {"mnist": make_experiment()}, arg)
+    return make_combiner_sweep("mnist_combiners", {"mnist": make_experiment()}, arg)
 
 
 def sweep(arg: str | None = None) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import Any
 import ml_collections
 
 from configs import order
-from configs.sweeps.base import combiner_arms, get_experiment, make_sweep
+from configs.sweeps.base import combiner_arms, get_experiment, make_combiner_sweep
 
 COMBINERS = (
     "sum",
@@ -34,13 +34,13 @@ def make_experiment() -> ml_collections.ConfigDict:
         title="Order: which of two sentences of the same words?",
         question="Which combiner of a sentence's word embeddings, with one hidden layer on top, sees their order?",
         metric="accuracy",
-        learning_rates=(3e-4, 1e-3, 3e-3, 1e-2),
+        learning_rates=(2e-4, 1e-3, 5e-3, 2e-2),
         tuning_seeds=(100, 101, 102),
     )
 
 
 def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
-    return make_sweep("order_combiners", {"order": make_experiment()}, arg)
+    return make_combiner_sweep("order_combiners", {"order": make_experiment()}, arg)
 
 
 def sweep(arg: str | None = None) -> Iterator[dict[str, Any]]:

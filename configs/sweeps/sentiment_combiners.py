@@ -12,7 +12,7 @@ from typing import Any
 import ml_collections
 
 from configs import sentiment
-from configs.sweeps.base import combiner_arms, get_experiment, make_sweep
+from configs.sweeps.base import combiner_arms, get_experiment, make_combiner_sweep
 
 COMBINERS = (
     "sum",
@@ -36,12 +36,12 @@ def make_experiment() -> ml_collections.ConfigDict:
         title="Film reviews: words of a sentence",
         question="Which combiner of a bag's word embeddings, with a linear layer on top, tells good reviews from bad?",
         metric="accuracy",
-        learning_rates=(3e-4, 1e-3, 3e-3, 1e-2),
+        learning_rates=(1e-4, 5e-4, 2e-3, 1e-2),
     )
 
 
 def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
-    return make_sweep("sentiment_combiners", {"sentiment": make_experiment()}, arg)
+    return make_combiner_sweep("sentiment_combiners", {"sentiment": make_experiment()}, arg)
 
 
 def sweep(arg: str | None = None) -> Iterator[dict[str, Any]]:

@@ -11,17 +11,19 @@ import pytest
 
 from .conftest import ROOT
 
+SMOKE = "--config=configs/sweeps/sentiment_combiners.py:smoke"
+
 
 @pytest.fixture(scope="session")
 def small_sweep(reviews_csv):
     """The arguments of a sweep of three combiners on small reviews: long enough to be interrupted."""
     base = "--config.experiments.sentiment.base"
     return [
-        "--config=configs/sweeps/sentiment_combiners.py:smoke",
+        SMOKE,
         f"{base}.data.path={reviews_csv}",
         f"{base}.model.dim=8",
-        f"{base}.train.epochs=20",
-        f"{base}.train.patience=20",
+        f"{base}.train.epochs=10",
+        f"{base}.train.patience=10",
         f"{base}.train.batch_size=8",
         f"{base}.train.checkpoint_seconds=0.0",
     ]
@@ -138,26 +140,8 @@ def test_a_dry_run_prints_the_plan_and_leaves_nothing(command, small_sweep, tmp_
     ("arguments", "message"),
     [
         (["--config=configs/sentiment_sum.py"], "has no sweep()"),
-        (
-            ["--config=configs/sweeps/sentiment_combiners.py:smok"],
-            "unknown config argument 'smok'; did you mean 'smoke'",
-        ),
-        (
-            [
-                "--config=configs/sweeps/sentiment_combiners.py:smoke",
-                "--config.experiments.sentiment.tuning.learning_rates=()",
-            ],
-            "tuning.learning_rates is empty",
-        ),
-        (
-            [
-                "--config=configs/sweeps/sentiment_combiners.py:smoke",
-                "--config.experiments.sentiment.base.model.dimm=3",
-            ],
-            "unknown config field 'experiments.sentiment.base.model.dimm'",
-        ),
-        (["--config=configs/sweeps/sentiment_combiners.py:smoke", "--engine=slurm"], "slurm"),
-        (["--config=configs/sweeps/sentiment_combiners.py:smoke,match=widht"], "model.match must be one of"),
+        ([SMOKE, "--config.experiments.sentiment.base.model.dimm=3"], "unknown config field"),
+        ([f"{SMOKE},combiners=sum+summ+meen"], "meen"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line_before_anything_runs(
@@ -166,8 +150,8 @@ def test_what_cannot_be_is_refused_in_one_line_before_anything_runs(
     done = command("sweep.py", *arguments, f"--workdir={tmp_path / 'sweep'}")
     assert done.returncode != 0
     last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("error: ") or "FATAL" in done.stderr
-    assert message in done.stderr
+    assert last.startswith("error: ")
+    assert message in last
     assert not (tmp_path / "sweep").exists()
 
 

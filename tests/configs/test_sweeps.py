@@ -85,10 +85,26 @@ def test_fast_and_smoke_cut_a_sweep_down(argument, epochs, seeds, rates):
     assert len(experiment.tuning.learning_rates) == rates
 
 
-def test_match_modes_are_compared_side_by_side():
-    arms = arms_of(SWEEPS["sentiment_combiners"], "smoke,match=width+embed")
+@pytest.mark.parametrize("name", ["sentiment_combiners", "all_tasks"])
+def test_match_modes_are_compared_side_by_side(name):
+    argument = "smoke,match=width+embed"
+    arms = arms_of(SWEEPS[name], argument)
     assert [arm.label for arm in arms][:2] == ["sum match=width", "sum match=embed"]
     assert [arm.config.model.match for arm in arms][:2] == ["width", "embed"]
+    for experiment in SWEEPS[name].get_config(argument).experiments.values():
+        assert experiment.reference == "sum match=width"
+
+
+def test_a_single_mode_is_that_of_all_arms():
+    arms = arms_of(SWEEPS["sentiment_combiners"], "match=embed,combiners=sum+gru")
+    assert [arm.label for arm in arms] == ["sum", "gru"]
+    assert {arm.config.model.match for arm in arms} == {"embed"}
+
+
+def test_scales_are_tuned_if_asked_for():
+    (arm, *_) = arms_of(SWEEPS["mnist_combiners"], "scales")
+    scale = arm.config.model.embedding_scale
+    assert arm.tuning.embedding_scales == pytest.approx((0.3 * scale, scale, 3 * scale))
 
 
 def test_the_claims_can_be_judged_from_their_arms():

@@ -9,7 +9,10 @@ import os
 import pathlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
 
 from .plan import Arm
 from .progress import SweepProgress
@@ -17,6 +20,7 @@ from .shared_data import SharedData
 from .trial import note_failure, prepare, run_trial
 
 ENGINES = ("local", "ray")
+MAX_RETRIES = 3  # how often Ray begins a trial again whose worker died
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,15 +31,22 @@ class Engine:
       kind: 'local' or 'ray'.
       address: of a running Ray cluster; '' starts one on this machine.
       num_cpus: of Ray, that one trial takes.
-      num_gpus: of Ray, that one trial takes.
-      max_retries: how often Ray begins a trial again whose worker died.
+      num_gpus: of Ray, that one trial takes; None = 1 where this process sees a GPU, else 0.
     """
 
     kind: str = "local"
     address: str = ""
     num_cpus: float = 1
-    num_gpus: float = 0
-    max_retries: int = 3
+    num_gpus: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How an attempt at a trial ended: seconds it took, and what failed, if anything did."""
+
+    seconds: float
+    reason: str | None = None
+    is_disk_full: bool = False
 
 
 def run_local(
@@ -53,22 +64,24 @@ def run_local(
     try:
         upcoming = background.submit(prepare, arms[0], shared) if arms else None
         for arm, following in itertools.zip_longest(arms, arms[1:]):
-            prepared = upcoming
-            began = time.perf_counter()
-            try:
-                programs = prepared.result()
-                upcoming = background.submit(prepare, following, shared) if following else None
-                run_trial(arm, workdir / arm.folder, shared, programs=programs, bar=progress.bar)
-            except Exception as error:
-                if is_disk_full(error):
-                    raise OSError(errno.ENOSPC, _disk_full(workdir)) from error
-                progress.failed(arm, note_failure(workdir / arm.folder, error))
-                if upcoming is prepared:
-                    upcoming = background.submit(prepare, following, shared) if following else None
-            else:
-                progress.finished(arm, time.perf_counter() - began)
+            prepared, upcoming = upcoming, None
+            concurrent.futures.wait([prepared])
+            if following:
+                upcoming = background.submit(prepare, following, shared)
+            run = functools.partial(_run_prepared, arm, workdir / arm.folder, shared, prepared, progress)
+            _show(arm, _attempt(run, workdir / arm.folder), workdir, progress)
     finally:
         background.shutdown(wait=True, cancel_futures=True)
+
+
+def _run_prepared(
+    arm: Arm,
+    folder: pathlib.Path,
+    shared: SharedData,
+    prepared: concurrent.futures.Future[Any],
+    progress: SweepProgress,
+) -> None:
+    run_trial(arm, folder, shared, programs=prepared.result(), bar=progress.bar)
 
 
 def run_ray(arms: Sequence[Arm], workdir: pathlib.Path, progress: SweepProgress, engine: Engine) -> None:
@@ -78,6 +91,7 @@ def run_ray(arms: Sequence[Arm], workdir: pathlib.Path, progress: SweepProgress,
 
     Raises:
       ImportError: if Ray is not installed.
+      ValueError: if no node has what a trial takes.
       OSError: if the disk is full.
       KeyboardInterrupt: after cancelling the tasks.
     """
@@ -87,52 +101,93 @@ def run_ray(arms: Sequence[Arm], workdir: pathlib.Path, progress: SweepProgress,
         raise ImportError(
             "--engine=ray needs Ray: pip install -c requirements.txt -e '.[distributed]'"
         ) from error
-    # Workers find the project, and a user's own combiner, where this process does.
-    paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
+    here = os.getcwd()
     ray.init(
         address=engine.address or None,
-        runtime_env={"env_vars": {"PYTHONPATH": paths}},
-        include_dashboard=False if not engine.address else None,
+        runtime_env={
+            "env_vars": {
+                # Workers find the project, and a user's own combiner, where this process does.
+                "PYTHONPATH": os.pathsep.join(path or here for path in sys.path),
+                "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # trials may share a GPU
+            }
+        },
+        include_dashboard=None if engine.address else False,
         log_to_driver=False,
         logging_level="ERROR",
     )
-    task = ray.remote(num_cpus=engine.num_cpus, num_gpus=engine.num_gpus, max_retries=engine.max_retries)(
-        _run_task
-    )
-    began = time.perf_counter()
+    num_gpus = engine.num_gpus
+    if num_gpus is None:
+        num_gpus = 1.0 if jax.default_backend() == "gpu" else 0.0
+    waiting: dict[Any, Arm] = {}
     try:
-        waiting = {task.remote(arm, workdir.absolute() / arm.folder): arm for arm in arms}
+        _check_room(ray.nodes(), engine.num_cpus, num_gpus)
+        task = ray.remote(num_cpus=engine.num_cpus, num_gpus=num_gpus, max_retries=MAX_RETRIES)(_run_task)
+        waiting = {task.remote(arm, workdir.absolute() / arm.folder, here): arm for arm in arms}
         while waiting:
-            done, _ = ray.wait(list(waiting), num_returns=1)
-            for reference in done:
-                arm = waiting.pop(reference)
-                try:
-                    reason = ray.get(reference)
-                except ray.exceptions.RayError as error:  # the worker died more often than it is begun again
-                    reason = note_failure(workdir / arm.folder, error)
-                if reason is None:
-                    progress.finished(arm, time.perf_counter() - began)
-                else:
-                    progress.failed(arm, reason)
-                    if is_disk_full(OSError(reason)):
-                        raise OSError(errno.ENOSPC, _disk_full(workdir))
+            (done,), _ = ray.wait(list(waiting), num_returns=1)
+            arm = waiting.pop(done)
+            try:
+                outcome = ray.get(done)
+            except ray.exceptions.RayError as error:  # the worker died more often than it is begun again
+                outcome = _failure(workdir / arm.folder, error, 0.0)
+            _show(arm, outcome, workdir, progress)
     finally:
         ray.shutdown()
 
 
-def _run_task(arm: Arm, folder: pathlib.Path) -> str | None:
-    """Runs a trial in a worker; returns None, or the reason why it failed."""
+def _check_room(nodes: Sequence[dict[str, Any]], num_cpus: float, num_gpus: float) -> None:
+    """Raises ValueError unless some node of a cluster has what one trial takes."""
+    alive = [node["Resources"] for node in nodes if node["Alive"]]
+    if not any(node.get("CPU", 0) >= num_cpus and node.get("GPU", 0) >= num_gpus for node in alive):
+        has = "; ".join(f"{node.get('CPU', 0):g} CPUs and {node.get('GPU', 0):g} GPUs" for node in alive)
+        raise ValueError(
+            f"no node of the cluster has --num_cpus={num_cpus:g} and --num_gpus={num_gpus:g}: it has {has or 'none'}"
+        )
+
+
+def _run_task(arm: Arm, folder: pathlib.Path, directory: str) -> Outcome:
+    """Runs a trial in a worker, from the folder that the driver was started in."""
+    os.chdir(directory)
     try:
-        run_trial(arm, folder, _worker_data())
-    except Exception as error:
-        return note_failure(folder, error)
-    return None
+        return _attempt(functools.partial(run_trial, arm, folder, _worker_data()), folder)
+    except KeyboardInterrupt:
+        # A machine that is taken away says so with SIGTERM. What was trained is saved; Ray takes a task that raises
+        # for done, and begins again one whose worker is gone.
+        os._exit(1)
 
 
 @functools.cache
 def _worker_data() -> SharedData:
     """Returns the data that the trials of one worker share."""
     return SharedData()
+
+
+def _attempt(run: Callable[[], None], folder: pathlib.Path) -> Outcome:
+    """Runs a trial and says how that went; what failed is written down."""
+    began = time.perf_counter()
+    try:
+        run()
+    except Exception as error:
+        return _failure(folder, error, time.perf_counter() - began)
+    return Outcome(time.perf_counter() - began)
+
+
+def _failure(folder: pathlib.Path, error: BaseException, seconds: float) -> Outcome:
+    if is_disk_full(error):  # there is no room to write it down, nor any fault of the arm's
+        return Outcome(seconds, str(error), is_disk_full=True)
+    return Outcome(seconds, note_failure(folder, error))
+
+
+def _show(arm: Arm, outcome: Outcome, workdir: pathlib.Path, progress: SweepProgress) -> None:
+    """Shows how a trial ended; raises OSError if for want of room on the disk."""
+    if outcome.is_disk_full:
+        raise OSError(
+            errno.ENOSPC, f"no space left for {workdir}; make room, and the same command goes on from there"
+        )
+    if outcome.reason is None:
+        progress.finished(arm, outcome.seconds)
+    else:
+        progress.failed(arm, outcome.reason)
 
 
 def is_disk_full(error: BaseException | None) -> bool:
@@ -142,7 +197,3 @@ def is_disk_full(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def _disk_full(workdir: pathlib.Path) -> str:
-    return f"no space left for {workdir}; make room, and the same command goes on from there"

@@ -1,6 +1,7 @@
 """What a sweep is going to do and how long that takes at most: one arm of every experiment is timed for an epoch."""
 
 import pathlib
+import tempfile
 import time
 from collections.abc import Sequence
 
@@ -61,7 +62,7 @@ def print_plan(plan: Plan, workdir: pathlib.Path, shared: SharedData) -> None:
 def seconds_per_trial(arm: Arm, shared: SharedData) -> float:
     """Returns how long a trial takes if every replica trains all its epochs, from one epoch of the fresh seeds."""
     training = prepare(arm, shared).final
-    with training.epochs(pathlib.Path()) as train_all:
+    with tempfile.TemporaryDirectory() as folder, training.epochs(pathlib.Path(folder)) as train_all:
         state = jax.block_until_ready(training.start(replicas_of(arm.config)))
         began = time.perf_counter()
         jax.block_until_ready(train_all(state, 0))

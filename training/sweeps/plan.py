@@ -15,13 +15,14 @@ from data.nearest import nearest
 from training.lifecycle import check_config
 from training.network import make_network, make_program
 from training.replicas import Replica
-from training.workdir import flatten
+from training.workdir import OPEN_SECTIONS, flatten
 
 from .shared_data import SharedData
 
 # Keys of an override dict that are no fields of a run's config.
 EXPERIMENT, LABEL = "experiment", "label"
-_OPEN_SECTIONS = ("model.combiner_options.", "optimizer.options.", "model.bag_combiner_options.")
+_COMMON = ("optimizer.learning_rate", "seeds", "task")
+_SCALE = "model.embedding_scale"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,9 +177,16 @@ def _make_arm(config: Any, override: Mapping[str, Any]) -> Arm:
     fields = {field: value for field, value in override.items() if field not in (EXPERIMENT, LABEL)}
     run_config = experiment.base.copy_and_resolve_references()
     known = flatten(run_config.to_dict())
-    unknown = [f for f in fields if f not in known and not f.startswith(_OPEN_SECTIONS)]
+    unknown = [f for f in fields if f not in known and not f.startswith(OPEN_SECTIONS)]
     if unknown:
         raise ValueError("; ".join(f"unknown config field {f!r}{nearest(f, known)}" for f in unknown))
+    fixed = [field for field in _COMMON if field in fields]
+    if tuple(experiment.tuning.embedding_scales) and _SCALE in fields:
+        fixed.append(_SCALE)
+    if fixed:
+        raise ValueError(
+            f"{', '.join(fixed)}: chosen in tuning or the same for all arms; set it in experiments.{name} instead"
+        )
     with run_config.unlocked():
         for field, value in fields.items():
             _set(run_config, field, value)

@@ -1,6 +1,7 @@
 """Runs a sweep: claims its folder, runs what is left of it on an engine, and says how that went."""
 
 import contextlib
+import json
 import pathlib
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +14,7 @@ from .engines import Engine, run_local, run_ray
 from .plan import Arm, Plan
 from .progress import SweepProgress
 from .shared_data import SharedData
-from .trial import is_finished
+from .trial import check_same_data, is_finished
 
 SWEEP_FILE = "sweep.json"
 
@@ -29,12 +30,15 @@ def run_sweep(plan: Plan, workdir: pathlib.Path, command: str, engine: Engine, s
       shared: the data, as loaded for the plan.
 
     Raises:
-      ValueError: for a workdir that holds another sweep (the difference is shown), or in which one is running.
+      ValueError: for a workdir that holds another sweep (the difference is shown) or trials of other data than there
+        are now, or in which a sweep is running.
       OSError: if the disk is full; the same command goes on from there.
       KeyboardInterrupt: after Ctrl-C; likewise.
     """
     with claim_sweep(plan, workdir, command):
         waiting = unfinished(plan, workdir)
+        for arm in plan.arms:
+            check_same_data(workdir / arm.folder, shared.fingerprints(arm.config))
         with SweepProgress(len(plan.arms), len(plan.arms) - len(waiting)) as progress:
             if engine.kind == "ray":
                 run_ray(waiting, workdir, progress, engine)
@@ -67,14 +71,23 @@ def claim_sweep(plan: Plan, workdir: pathlib.Path, command: str) -> Iterator[Non
 
 
 def check_same_sweep(plan: Plan, workdir: pathlib.Path) -> None:
-    """Raises ValueError if a folder holds the trials of another sweep; arms may have been added to it since."""
+    """Raises ValueError if a folder holds the trials of another sweep.
+
+    Arms and experiments may have been added since, and what only the report reads may have changed; not so the claims.
+    """
     path = workdir / SWEEP_FILE
     if not path.exists():
         if workdir.is_dir() and any(path.name != ".lock" for path in workdir.iterdir()):
             raise ValueError(f"workdir {workdir} holds something else than a sweep; choose another --workdir")
         return
     there = read_json(path)
-    difference = describe_difference(there["experiments"], plan.experiments)
+    now = {name: plan.experiments.get(name, {}) for name in there["experiments"]}
+    for_the_report = [
+        f"{name}.{field}" for name in now for field in ("margin", "title", "question", "reference")
+    ]
+    difference = describe_difference(there["experiments"], now, ignore=for_the_report)
+    if there["claims"] and there["claims"] != json.loads(json.dumps(plan.claims)):
+        difference += f"{', ' if difference else ''}claims: others were stated before these trials"
     arms = {arm.folder.as_posix(): arm for arm in plan.arms}
     for arm in there["arms"]:
         if arm["folder"] not in arms:

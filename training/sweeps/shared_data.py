@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import data
+from training.lifecycle import fingerprints
 from training.references import References, measure_references
 
 KEEP = 4  # datasets in memory at a time
@@ -18,6 +19,7 @@ class SharedData:
         self._lock = threading.RLock()
         self._datasets: collections.OrderedDict[str, data.Dataset] = collections.OrderedDict()
         self._references: dict[str, References] = {}
+        self._fingerprints: dict[str, dict[str, str]] = {}
 
     def dataset(self, config: Any) -> data.Dataset:
         """Returns the dataset of a run's config."""
@@ -29,6 +31,14 @@ class SharedData:
             while len(self._datasets) > KEEP:
                 self._datasets.popitem(last=False)
             return self._datasets[key]
+
+    def fingerprints(self, config: Any) -> dict[str, str]:
+        """Returns {split: digest of its examples} of the dataset of a run's config."""
+        key = _key(config)
+        with self._lock:
+            if key not in self._fingerprints:
+                self._fingerprints[key] = fingerprints(self.dataset(config))
+            return self._fingerprints[key]
 
     def references(self, config: Any) -> References:
         """Returns what simple methods reach on the dataset of a run's config."""

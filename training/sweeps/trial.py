@@ -3,7 +3,8 @@
 A trial's folder holds
 
   attempts.jsonl   a line for every time that it was begun
-  tuning/<i>/      the replicas that were trained together, with their metrics and scores.json
+  data.json        digests of the examples that it was begun on
+  tuning/<n>x<i>/  n replicas that were trained together, with their metrics and scores.json
   tuning.json      every setting's validation scores, and which was chosen
   final/           a plain run with the chosen setting, as train.py writes it; with its results.json the trial is done
   failed.json      why it has no result, if it has none
@@ -11,13 +12,16 @@ A trial's folder holds
 
 import dataclasses
 import datetime
+import functools
 import json
 import os
 import pathlib
 import platform
 import time
+from collections.abc import Mapping
 from typing import Any
 
+import filelock
 import jax
 import numpy as np
 from rich.progress import Progress
@@ -25,14 +29,22 @@ from rich.progress import Progress
 from training.checkpoints import ResumeCheckpoints
 from training.engine import replica_mode
 from training.epochs import train_replicas
-from training.lifecycle import fingerprints, run, use_compilation_cache
+from training.lifecycle import run, use_compilation_cache
 from training.replicas import Replica, Training
-from training.workdir import RESULTS_FILE, claim_workdir, describe_difference, read_json, write_json
+from training.workdir import (
+    DATA_FILE,
+    RESULTS_FILE,
+    claim_workdir,
+    describe_difference,
+    read_json,
+    write_json,
+)
 
 from .plan import Arm
 from .shared_data import SharedData
 
 TUNING_FILE, FAILED_FILE, FINAL = "tuning.json", "failed.json", "final"
+LOCK_SECONDS = 120.0  # that a trial waits for another attempt at it to end
 
 
 class NothingLearnedError(ArithmeticError):
@@ -40,8 +52,22 @@ class NothingLearnedError(ArithmeticError):
 
 
 def is_finished(folder: pathlib.Path) -> bool:
-    """Returns whether a trial has its results."""
-    return (folder / FINAL / RESULTS_FILE).exists()
+    """Returns whether a trial has its results, whole."""
+    try:
+        return bool(read_json(folder / FINAL / RESULTS_FILE))
+    except (FileNotFoundError, ValueError):  # not there, or cut short by a fault of the disk
+        return False
+
+
+def check_same_data(folder: pathlib.Path, digests: Mapping[str, str]) -> None:
+    """Raises ValueError if a trial was begun on other examples than there are now, whose digests are given."""
+    path = folder / DATA_FILE
+    if path.exists() and (changed := describe_difference(read_json(path), digests)):
+        splits = ", ".join(field.partition(":")[0] for field in changed.split(", "))
+        raise ValueError(
+            f"the data ({splits}) has changed since the trial in {folder} was begun; restore it, or choose another "
+            "--workdir"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,19 +115,26 @@ def run_trial(
 
     Raises:
       NothingLearnedError: if every setting diverged.
+      ValueError: if it was begun on other data.
       Exception: whatever training raises.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _note_attempt(folder)
-    (folder / FAILED_FILE).unlink(missing_ok=True)
-    programs = programs or prepare(arm, shared)
-    chosen = tune(arm, programs.tuning, folder, bar)["chosen"]
-    config = arm.config.copy_and_resolve_references()
-    config.optimizer.learning_rate = chosen["learning_rate"]
-    config.model.embedding_scale = chosen["embedding_scale"]
-    run(
-        config, folder / FINAL, training=programs.final, references=lambda: shared.references(config), bar=bar
-    )
+    # A worker that has lost its driver may still be at it for a moment.
+    with filelock.FileLock(folder / ".lock", timeout=LOCK_SECONDS):
+        if is_finished(folder):
+            return
+        _note_attempt(folder)
+        (folder / FAILED_FILE).unlink(missing_ok=True)
+        (folder / FINAL / RESULTS_FILE).unlink(missing_ok=True)  # not whole: see is_finished
+        check_same_data(folder, shared.fingerprints(arm.config))
+        write_json(folder / DATA_FILE, shared.fingerprints(arm.config))
+        programs = programs or prepare(arm, shared)
+        chosen = tune(arm, programs.tuning, folder, bar)["chosen"]
+        config = arm.config.copy_and_resolve_references()
+        config.optimizer.learning_rate = chosen["learning_rate"]
+        config.model.embedding_scale = chosen["embedding_scale"]
+        references = functools.partial(shared.references, config)
+        run(config, folder / FINAL, training=programs.final, references=references, bar=bar)
 
 
 def tune(arm: Arm, training: Training, folder: pathlib.Path, bar: Progress | None) -> dict[str, Any]:
@@ -115,15 +148,10 @@ def tune(arm: Arm, training: Training, folder: pathlib.Path, bar: Progress | Non
 
     Raises:
       NothingLearnedError: if every setting diverged.
-      ValueError: if it was tuned before, on other data.
     """
     path = folder / TUNING_FILE
-    digests = fingerprints(training.dataset)
     if path.exists():
-        tuning = read_json(path)
-        if changed := describe_difference(tuning["data"], digests):
-            raise ValueError(f"the data has changed since the tuning in {folder}: {changed}")
-        return tuning
+        return read_json(path)
     grid = arm.tuning
     replicas = grid.replicas()
     group = training.num_replicas
@@ -131,7 +159,7 @@ def tune(arm: Arm, training: Training, folder: pathlib.Path, bar: Progress | Non
     outcomes: list[dict[str, Any]] = []
     for index in range(0, len(replicas), group):
         outcomes += _train_group(
-            training, replicas[index : index + group], folder / "tuning" / str(index // group), bar
+            training, replicas[index : index + group], folder / "tuning" / f"{group}x{index // group}", bar
         )
     shape = (len(grid.embedding_scales), len(grid.learning_rates), len(grid.seeds))
     # One column of the grid as nested lists [scales][rates][seeds].
@@ -153,7 +181,6 @@ def tune(arm: Arm, training: Training, folder: pathlib.Path, bar: Progress | Non
         "diverged_steps": columns["diverged_step"].tolist(),
         "chosen": _choose(grid, columns["score"], higher_is_better),
         "seconds": time.perf_counter() - began,
-        "data": digests,
     }
     write_json(path, tuning)
     return tuning

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from configs.sweeps.base import get_experiment, make_sweep
+from configs.arguments import parse_argument
+from configs.sweeps.base import ARGUMENTS, get_experiment, make_sweep
 from training.sweeps import SharedData, make_plan
 
 
@@ -36,7 +37,11 @@ def make(experiment, shared):
 
     def plan(*arms, claims=None):
         overrides = [{"model.combiner": arm} if isinstance(arm, str) else arm for arm in arms]
-        return make_plan(make_sweep("small", {"reviews": experiment}, None, claims), overrides, shared)
+        return make_plan(
+            make_sweep("small", {"reviews": experiment}, parse_argument(None, **ARGUMENTS), claims),
+            overrides,
+            shared,
+        )
 
     return plan
 

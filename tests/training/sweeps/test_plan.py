@@ -2,7 +2,8 @@
 
 import pytest
 
-from training.sweeps.plan import make_label
+from configs.sweeps import sentiment_combiners
+from training.sweeps.plan import make_label, make_plan
 
 
 def test_an_arm_is_the_base_with_its_overrides(make, experiment):
@@ -89,3 +90,20 @@ def test_a_margin_must_be_positive(make, experiment):
     experiment.margin = -1.0
     with pytest.raises(ValueError, match=r"experiments\.reviews\.margin must be a positive number"):
         make("sum")
+
+
+@pytest.mark.parametrize(
+    "override", [{"optimizer.learning_rate": 0.1}, {"seeds": (1, 2)}, {"model.embedding_scale": 1.0}]
+)
+def test_what_is_tuned_or_common_to_all_arms_is_no_arm_of_its_own(make, experiment, override):
+    experiment.tuning.embedding_scales = (0.1, 1.0)
+    with pytest.raises(ValueError, match="chosen in tuning or the same for all arms"):
+        make("sum", override)
+
+
+def test_several_match_modes_have_a_reference_among_them(reviews_csv, shared):
+    argument = "smoke,match=width+embed"
+    config = sentiment_combiners.get_config(argument)
+    config.experiments.sentiment.base.data.path = str(reviews_csv)
+    plan = make_plan(config, sentiment_combiners.sweep(argument), shared)
+    assert plan.experiments["sentiment"]["reference"] in plan.labels()["sentiment"]

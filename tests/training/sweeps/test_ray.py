@@ -75,3 +75,8 @@ def test_ray_records_a_failing_arm_and_runs_the_others(make, experiment, table, 
     run_sweep(plan, tmp_path, "python sweep.py --engine=ray", Engine("ray", num_cpus=1), SharedData())
     assert [arm.label for arm in unfinished(plan, tmp_path)] == ["mean embedding_scale=1e+38"]
     assert (tmp_path / plan.arms[1].folder / "failed.json").exists()
+
+
+def test_a_trial_that_takes_more_than_any_node_has_is_refused(make, tmp_path):
+    with pytest.raises(ValueError, match="no node of the cluster has --num_cpus=1 and --num_gpus=64"):
+        run_sweep(make("sum"), tmp_path, "python sweep.py", Engine("ray", num_gpus=64.0), SharedData())

@@ -6,7 +6,8 @@ import json
 import filelock
 import pytest
 
-from configs.sweeps.base import make_sweep
+from configs.arguments import parse_argument
+from configs.sweeps.base import ARGUMENTS, make_sweep
 from training.sweeps import Engine, run_sweep
 from training.sweeps.engines import is_disk_full
 from training.sweeps.plan import make_plan
@@ -80,6 +81,32 @@ def test_a_sweep_that_is_running_is_not_run_twice(make, go, tmp_path):
         go(make("sum"))
 
 
+def test_finished_trials_of_other_data_are_refused(make, go):
+    workdir = go(make("sum"))
+    path = workdir / "trials" / "reviews" / "sum" / "data.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "validation": "another digest"}))
+    with pytest.raises(ValueError, match=r"the data \(validation\) has changed since the trial"):
+        go(make("sum", "mean"))
+
+
+def test_what_only_the_report_reads_may_change_the_claims_may_not(make, experiment, go):
+    claim = {"sentence": "…", "test": "…", "expected": "supported", "checks": ()}
+    go(make("sum", claims={"one": claim}))
+    experiment.margin, experiment.title = 0.1, "Another title"
+    workdir = go(make("sum", claims={"one": claim}))
+    assert json.loads((workdir / "sweep.json").read_text())["experiments"]["reviews"]["margin"] == 0.1
+    with pytest.raises(ValueError, match="claims: others were stated before these trials"):
+        go(make("sum", claims={"one": {**claim, "expected": "refuted"}}))
+
+
+def test_an_arm_that_cannot_even_be_prepared_is_recorded(make, go):
+    plan = make("sum", "mean", "max")
+    plan.arms[1].config.optimizer.name = "no such optimiser"  # past the checks of the plan
+    workdir = go(plan)
+    assert [arm.label for arm in unfinished(plan, workdir)] == ["mean"]
+    assert "no such optimiser" in (workdir / plan.arms[1].folder / "failed.json").read_text()
+
+
 def test_a_full_disk_is_recognised_through_what_it_caused():
     full = OSError(errno.ENOSPC, "No space left on device")
     caused = RuntimeError("could not save")
@@ -96,7 +123,7 @@ def test_several_experiments_share_a_sweep(experiment, shared, go, table):
     other.base.model.dim = 4
     arms = [{"experiment": name, "model.combiner": "sum", "label": name} for name in ("wide", "narrow")]
     experiment.reference, other.reference = "wide", "narrow"
-    config = make_sweep("two", {"wide": experiment, "narrow": other}, None)
+    config = make_sweep("two", {"wide": experiment, "narrow": other}, parse_argument(None, **ARGUMENTS))
     workdir = go(make_plan(config, arms, shared))
     assert set(table(workdir)) == {"wide", "narrow"}
     sizes = {

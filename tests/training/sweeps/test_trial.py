@@ -90,8 +90,28 @@ def test_a_trial_does_not_go_on_over_other_data(make, shared, tmp_path):
     (arm,) = make("sum").arms
     run_trial(arm, tmp_path, shared)
     (tmp_path / "final" / "results.json").unlink()
-    tuning = json.loads((tmp_path / "tuning.json").read_text())
-    tuning["data"]["train"] = "another digest"
-    (tmp_path / "tuning.json").write_text(json.dumps(tuning))
-    with pytest.raises(ValueError, match="the data has changed since the tuning"):
+    digests = json.loads((tmp_path / "data.json").read_text())
+    (tmp_path / "data.json").write_text(json.dumps({**digests, "train": "another digest"}))
+    with pytest.raises(ValueError, match=r"the data \(train\) has changed since the trial in"):
         run_trial(arm, tmp_path, shared)
+
+
+def test_a_result_that_was_cut_short_is_measured_again_without_training_anew(make, shared, tmp_path):
+    (arm,) = make("sum").arms
+    run_trial(arm, tmp_path, shared)
+    results = (tmp_path / "final" / "results.json").read_text()
+    (tmp_path / "final" / "results.json").write_text(results[:100])
+    tuned = (tmp_path / "tuning.json").stat().st_mtime_ns
+    assert not is_finished(tmp_path)
+    run_trial(arm, tmp_path, shared)
+    again = json.loads((tmp_path / "final" / "results.json").read_text())
+    assert again["metrics"] == json.loads(results)["metrics"]
+    assert (tmp_path / "tuning.json").stat().st_mtime_ns == tuned
+
+
+def test_a_finished_trial_is_left_alone(make, shared, tmp_path, attempts):
+    (arm,) = make("sum").arms
+    folder = tmp_path / "trials" / "reviews" / "sum"
+    run_trial(arm, folder, shared)
+    run_trial(arm, folder, shared)
+    assert attempts(tmp_path) == {"sum": 1}
