@@ -32,8 +32,6 @@ REFERENCE = flags.DEFINE_string(
 METRIC = flags.DEFINE_string(
     "metric", None, "The test metric that decides; by default what the sweep says, else accuracy or rmse."
 )
-
-
 CLAIMS = flags.DEFINE_string(
     "claims", None, "Where the page of a sweep's claims goes; by default claims.md beside the report."
 )

@@ -4,11 +4,11 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from training.sweeps.run import SWEEP_FILE
 from training.workdir import read_json
 
 from .claims import write_claims
 from .report import write_report
-from .report.loading import SWEEP_FILE
 
 
 def write_findings(
@@ -33,7 +33,7 @@ def write_findings(
     """
     told = write_report(folders, output, **choices)
     sweep_file = pathlib.Path(folders[0]) / SWEEP_FILE
-    if sweep_file.exists() and read_json(sweep_file)["claims"]:
+    if sweep_file.exists() and read_json(sweep_file).get("claims"):
         page = claims_page or (output or folders[0]) / "claims.md"
         return f"{told}\n{write_claims(folders[0], page)}"
     if claims_page is not None:

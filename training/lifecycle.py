@@ -102,11 +102,9 @@ def use_compilation_cache(folder: str) -> None:
 
 def check_same_data(workdir: pathlib.Path, dataset: data.Dataset) -> None:
     """Raises ValueError if a workdir's run was begun on other examples than these."""
-    path = workdir / files.DATA_FILE
-    if path.exists() and (changed := files.describe_difference(files.read_json(path), fingerprints(dataset))):
-        splits = ", ".join(field.partition(":")[0] for field in changed.split(", "))
+    if changed := files.changed_splits(workdir, fingerprints(dataset)):
         raise ValueError(
-            f"the data of {dataset.name} ({splits}) has changed since the run in {workdir} began; "
+            f"the data of {dataset.name} ({', '.join(changed)}) has changed since the run in {workdir} began; "
             "restore it, or train in another --workdir"
         )
 

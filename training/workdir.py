@@ -95,6 +95,13 @@ def describe_difference(there: Mapping[str, Any], here: Mapping[str, Any], ignor
     return ", ".join(f"{f}: {old.get(f)!r} there, {new.get(f)!r} now" for f in different)
 
 
+def changed_splits(folder: pathlib.Path, digests: Mapping[str, str]) -> list[str]:
+    """Returns the splits whose digests are not those in a folder's data.json; none where there is no such file."""
+    path = folder / DATA_FILE
+    there = read_json(path) if path.exists() else digests
+    return sorted(name for name in there.keys() | digests.keys() if there.get(name) != digests.get(name))
+
+
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Returns {"data.name": value, …} for a nested config."""
     flat: dict[str, Any] = {}

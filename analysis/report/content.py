@@ -2,17 +2,15 @@
 
 import dataclasses
 import json
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from training.workdir import DATA_FILE, read_json
-
-from . import figures, figures_across, figures_tuning
-from .across import Across, across
+from . import figures, figures_across, figures_data, figures_tuning
+from .across import across
 from .decision import Decision, decide
 from .drawing import Drawing, Style, make_styles
 from .evidence import Evidence, Experiment
+from .loading import read_fingerprints
 from .notices import notices
 from .statistics import summarise
 from .text_tables import TextTable, across_table, arms_table, modes_table
@@ -48,13 +46,13 @@ class AcrossContent:
     """What is said over all experiments.
 
     Attributes:
-      words: what was compared, and Friedman's test.
-      table: mean ranks and interquartile means.
+      words: what was compared, and Friedman's test; '' where the experiments share too few arms to be compared.
+      table: mean ranks and interquartile means; None likewise.
       drawings: its figures.
     """
 
     words: str
-    table: TextTable
+    table: TextTable | None
     drawings: tuple[Drawing, ...]
 
 
@@ -65,8 +63,8 @@ class Content:
     Attributes:
       title: of the report.
       experiments: in the sweep's order.
-      across: None where the experiments share too few arms.
-      skipped: files that could not be read, each with the reason.
+      across: None where the experiments have nothing in common.
+      skipped: what is left out, each with the reason.
       provenance: (name, value) each.
       configs: {experiment: {arm: its exact config}}.
     """
@@ -92,11 +90,10 @@ def make_content(evidence: Evidence) -> Content:
     """Runs the statistics, draws the figures, and gathers what the report says."""
     experiments = evidence.experiments
     styles = make_styles([arm.label for experiment in experiments for arm in experiment.arms])
-    over_all = across(experiments)
     return Content(
         title=evidence.name,
         experiments=tuple(_experiment(experiment, decide(experiment), styles) for experiment in experiments),
-        across=None if over_all is None else _across(over_all, experiments, styles),
+        across=_across(experiments, styles),
         skipped=evidence.skipped,
         provenance=_provenance(evidence),
         configs={e.name: {arm.label: dict(arm.results["config"]) for arm in e.arms} for e in experiments},
@@ -108,7 +105,7 @@ def _experiment(experiment: Experiment, decision: Decision, styles: Mapping[str,
     drawings = (
         figures.forest(experiment, summaries, decision, styles),
         figures.learning_curves(experiment, styles),
-        figures.data_curves(experiment),
+        figures_data.data_curves(experiment),
         figures.pareto(experiment, summaries, styles),
         figures_tuning.learning_rates(experiment, styles),
     )
@@ -124,10 +121,13 @@ def _experiment(experiment: Experiment, decision: Decision, styles: Mapping[str,
     )
 
 
-def _across(
-    over_all: Across, experiments: Sequence[Experiment], styles: Mapping[str, Style]
-) -> AcrossContent:
+def _across(experiments: Sequence[Experiment], styles: Mapping[str, Style]) -> AcrossContent | None:
+    curves = figures_data.data_curves_across(experiments)
+    over_all = across(experiments)
+    if over_all is None:
+        return AcrossContent("", None, curves) if curves else None
     drawings = (
+        *curves,
         figures_across.critical_difference(over_all, styles),
         figures_across.heat_map(over_all, experiments),
     )
@@ -168,10 +168,5 @@ def _fingerprints(experiment: Experiment) -> dict[str, list[str]]:
     """Returns {what data.json says, as JSON: labels of the arms}, '{}' where it cannot be read."""
     groups: dict[str, list[str]] = {}
     for arm in experiment.arms:
-        try:
-            content = read_json(pathlib.Path(arm.folder) / DATA_FILE)
-            found = {str(split): str(value) for split, value in content.items()}
-        except (OSError, ValueError, AttributeError):
-            found = {}
-        groups.setdefault(json.dumps(found, sort_keys=True), []).append(arm.label)
+        groups.setdefault(json.dumps(read_fingerprints(arm), sort_keys=True), []).append(arm.label)
     return groups

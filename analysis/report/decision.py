@@ -2,11 +2,12 @@
 
 import dataclasses
 
+from .costs import cost
 from .evidence import Experiment
 from .sentences import decision_sentences
-from .verdicts import Verdict, cost, judge
+from .verdicts import Verdict, judge
 
-__all__ = ["Decision", "Verdict", "cost", "decide"]
+__all__ = ["Decision", "Verdict", "decide"]
 
 
 @dataclasses.dataclass(frozen=True)

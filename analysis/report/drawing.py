@@ -21,6 +21,7 @@ WIDTH = 4.8  # inches: on a phone of 390 pixels, letters of 10 points are still 
 MOST_IN_LEGEND = 4
 _DOTS_PER_INCH = 200
 _LETTERS = 22  # of a name, before it goes on in another line
+_MARK_WIDTH, _MARK_HEIGHT = 0.09, 0.03  # of the marks of points, in shares of half a figure's axes
 
 _NAMES = {"accuracy": "accuracy", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
 _UNITS = {"accuracy": "fraction", "rmse": "target's unit", "mae": "target's unit"}
@@ -107,7 +108,10 @@ def name_ends(
     axes.autoscale(False)
     into_axes = axes.transData + axes.transAxes.inverted()
     at = {label: into_axes.transform(end) for label, end in ends.items()}
-    labels = sorted(at, key=lambda label: (at[label][1], at[label][0]))
+    # Of ends at one height the one on the left is named nearest to it, so that the joining lines do not cross.
+    labels = sorted(
+        at, key=lambda label: (round(at[label][1], 2), at[label][0] * (1 if at[label][1] > 0.5 else -1))
+    )
     heights = spread(np.clip([at[label][1] for label in labels], 0.0, 1.0), 1.0 / max(len(labels) - 1, 10))
     for label, height in zip(labels, heights, strict=True):
         style = styles[label]
@@ -132,6 +136,26 @@ def name_ends(
             va="center",
             fontsize=size,
         )
+
+
+def side_by_side(axes: Axes, points: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 2"]:
+    """Moves marks that would cover each other apart along the x axis, as little as that takes.
+
+    Args:
+      axes: with their limits and scales already set.
+      points: in the axes' data.
+
+    Returns:
+      Where to draw the points, in the axes' data.
+    """
+    into_axes = axes.transData + axes.transAxes.inverted()
+    at = into_axes.transform(points)
+    by_height = np.argsort(at[:, 1], kind="stable")
+    rows = np.split(by_height, np.flatnonzero(np.diff(at[by_height, 1]) > _MARK_HEIGHT) + 1)
+    for row in rows:
+        ordered = row[np.argsort(at[row, 0], kind="stable")]
+        at[ordered, 0] = spread(at[ordered, 0], _MARK_WIDTH)
+    return into_axes.inverted().transform(at)
 
 
 def spread(heights: Float[np.ndarray, " n"], gap: float) -> Float[np.ndarray, " n"]:

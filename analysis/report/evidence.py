@@ -83,7 +83,7 @@ class Evidence:
       name: of the sweep, or of the plain runs.
       command: that makes these results again.
       experiments: at least one.
-      skipped: files that could not be read, each with the reason.
+      skipped: what is left out, each with the reason.
       sweep: the sweep.json, None for plain runs.
     """
 

@@ -1,4 +1,4 @@
-"""The figures of one experiment: intervals, learning curves by epoch and by data, what an arm costs."""
+"""The figures of one experiment: intervals, learning curves by epoch, what an arm costs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,28 +7,28 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from .costs import step_seconds
 from .decision import Decision
 from .drawing import (
     Drawing,
     Style,
     few_ticks,
-    finite,
     limit,
     log_ticks,
-    make_styles,
     metric_axis,
     name_ends,
     new_figure,
+    side_by_side,
     to_png,
     wrapped,
 )
 from .evidence import Experiment
-from .statistics import ArmSummary, student_interval
-from .tables import step_seconds
-from .variants import SIZE_FIELDS, TUNED_FIELDS, name_variants
+from .references import references
+from .statistics import ArmSummary
 
 _MARKS = {"recommended": "★", "tied": "=", "undecided": "?", "worse": "", "incomparable": "!"}
 _BAND = "#E0E0E0"
+_REFERENCE = "#666666"
 
 
 def forest(
@@ -41,14 +41,21 @@ def forest(
     )
     if not known:
         return None
+    sign = 1 if experiment.higher_is_better else -1
     best = next((s.mean for s in known if s.label == decision.recommended), known[-1].mean)
     verdicts = {verdict.label: verdict for verdict in decision.verdicts}
-    figure = new_figure(1.2 + 0.34 * len(known))
+    beside = _references_in_sight(known, experiment)
+    rows = len(beside) + len(known)
+    figure = new_figure(1.2 + 0.34 * rows)
     left, right = figure.subplots(1, 2, sharey=True)
     left.axvspan(best - experiment.margin, best + experiment.margin, color=_BAND, zorder=0)
     right.axvspan(-experiment.margin, experiment.margin, color=_BAND, zorder=0)
     right.axvline(0, color="black", linewidth=0.8, zorder=1)
-    for row, summary in enumerate(known):
+    for row, (_, value) in enumerate(beside):
+        left.plot(value, row, "|", color=_REFERENCE, markersize=10, markeredgewidth=2)
+        left.axvline(value, color=_REFERENCE, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+        right.plot(sign * (value - best), row, "|", color=_REFERENCE, markersize=10, markeredgewidth=2)
+    for row, summary in enumerate(known, start=len(beside)):
         style, verdict = styles[summary.label], verdicts[summary.label]
         is_filled = verdict.outcome in ("recommended", "tied")
         _draw_interval(left, row, summary.mean, summary.ci95, summary.items_ci95, style, is_filled)
@@ -58,22 +65,22 @@ def forest(
                 right, row, difference.mean, difference.ci95, verdict.new_items_ci95, style, is_filled
             )
     names = [f"{wrapped(s.label, 16)} {_MARKS[verdicts[s.label].outcome]}".strip() for s in known]
-    left.set_yticks(range(len(known)), names)
-    left.set_ylim(-0.7, len(known) - 0.3)
-    has_references = _draw_references(left, experiment)
+    left.set_yticks(range(rows), [*(wrapped(name.replace("_", " "), 16) for name, _ in beside), *names])
+    left.set_ylim(-0.7, rows - 0.3)
     for axes in (left, right):
         few_ticks(axes)
         axes.grid(axis="x", alpha=0.3)
     left.set_xlabel(metric_axis("test", experiment.metric))
-    right.set_xlabel(f"difference from\n{wrapped(decision.recommended or '')}")
+    turned = "" if experiment.higher_is_better else "\n(sign turned)"
+    right.set_xlabel(f"difference from\n{wrapped(decision.recommended or '')}{turned}")
     caption = (
         "Left: the metric itself. Right: each arm's difference from the recommended one, positive where "
         "the arm is better. Thick line: 95% interval over seeds (Student's t). "
         f"{_items_words(known)}Grey band: within the margin of {experiment.margin:.3g} around the recommended arm. "
         "Filled: recommended (★) or tied with it (=); open: undecided (?), worse (no sign) or not comparable (!)."
     )
-    if has_references:
-        caption += " Dashed upright lines: models without a combiner."
+    if beside:
+        caption += " Grey strokes, at the foot: models without a combiner."
     return Drawing(f"{experiment.name}_forest", "Test metric and its intervals", caption, to_png(figure))
 
 
@@ -89,8 +96,11 @@ def learning_curves(experiment: Experiment, styles: Mapping[str, Style]) -> Draw
         return None
     figure = new_figure(max(3.6, 0.3 * len(curves)))
     axes = figure.subplots()
-    for label, curve in curves.items():
-        style = styles[label]
+    for number, (label, curve) in enumerate(curves.items()):
+        style, between = (
+            styles[label],
+            max(1, len(curve) // 3),
+        )  # marks, so placed that curves on top of others show them
         axes.fill_between(curve.index, curve["min"], curve["max"], color=style.colour, alpha=0.1, linewidth=0)
         axes.plot(
             curve.index,
@@ -98,7 +108,7 @@ def learning_curves(experiment: Experiment, styles: Mapping[str, Style]) -> Draw
             style.line,
             marker=style.marker,
             markersize=4,
-            markevery=max(1, len(curve) // 5),
+            markevery=(number % between, between),
             color=style.colour,
             linewidth=1.4,
             label=label,
@@ -119,36 +129,6 @@ def learning_curves(experiment: Experiment, styles: Mapping[str, Style]) -> Draw
     return Drawing(f"{experiment.name}_epochs", "Learning curves by epoch", caption, to_png(figure))
 
 
-def data_curves(experiment: Experiment) -> Drawing | None:
-    """Draws the test metric against the number of training examples; None where that is one for all."""
-    names = name_variants(experiment.arms, ignore=(*SIZE_FIELDS, *TUNED_FIELDS))
-    series: dict[str, list[tuple[float, float, float]]] = {}
-    for name, arm in zip(names, experiment.arms, strict=True):
-        values = finite(experiment.per_seed()[arm.label])
-        if len(values):
-            interval = student_interval(values)
-            half = 0.0 if interval is None else (interval[1] - interval[0]) / 2
-            point = (float(arm.results["num_examples"]["train"]), float(values.mean()), half)
-            series.setdefault(name, []).append(point)
-    if not any(len({size for size, _, _ in points}) > 1 for points in series.values()):
-        return None
-    styles = make_styles(list(series))
-    figure = new_figure(max(3.6, 0.3 * len(series)))
-    axes = figure.subplots()
-    for name, points in series.items():
-        style = styles[name]
-        sizes, means, halves = np.array(sorted(points)).T
-        axes.errorbar(
-            sizes, means, halves, color=style.colour, linestyle=style.line, marker=style.marker, label=name
-        )
-    log_ticks(axes, np.array([size for points in series.values() for size, _, _ in points]))
-    axes.set(xlabel="training examples", ylabel=metric_axis("test", experiment.metric))
-    axes.grid(alpha=0.3)
-    name_ends(axes, {name: max(points)[:2] for name, points in series.items()}, styles)
-    caption = "Test metric against the number of training examples: mean over seeds with its 95% interval."
-    return Drawing(f"{experiment.name}_examples", "Learning curves by data", caption, to_png(figure))
-
-
 def pareto(
     experiment: Experiment, summaries: Sequence[ArmSummary], styles: Mapping[str, Style]
 ) -> Drawing | None:
@@ -163,23 +143,27 @@ def pareto(
     figure = new_figure(max(3.6, 0.3 * len(arms)))
     panels = figure.subplots(1, 2, sharey=True)
     for panel, cost, name in zip(panels, costs.T, ("parameters", "step time (ms)"), strict=True):
-        for x, y, arm, is_best in zip(
-            cost, reached, arms, pareto_front(np.column_stack([costs, lost])), strict=True
-        ):
-            style = styles[arm.label]
-            face = style.colour if is_best else "white"
-            panel.plot(x, y, style.marker, color=style.colour, markerfacecolor=face, markersize=7)
+        panel.plot(cost, reached, linestyle="none")  # for the limits
         log_ticks(panel, cost)
         panel.tick_params(axis="x", labelrotation=30)
         panel.set_xlabel(name)
         panel.grid(alpha=0.3)
     panels[0].set_ylabel(metric_axis("test", experiment.metric))
-    ends = {arm.label: (float(x), float(y)) for arm, x, y in zip(arms, costs[:, 1], reached, strict=True)}
+    is_best = pareto_front(np.column_stack([costs, lost]))
+    for panel, cost in zip(panels, costs.T, strict=True):
+        panel.autoscale(False)
+        shown = side_by_side(panel, np.column_stack([cost, reached]))
+        for (x, y), arm, best in zip(shown, arms, is_best, strict=True):
+            style = styles[arm.label]
+            face = style.colour if best else "white"
+            panel.plot(x, y, style.marker, color=style.colour, markerfacecolor=face, markersize=7)
+    ends = {arm.label: (float(x), float(y)) for arm, (x, y) in zip(arms, shown, strict=True)}
     name_ends(panels[1], ends, styles, always=True)
     caption = (
         "Test metric (mean over seeds) against trainable parameters and against the time of one training step of one "
-        "seed. Filled: on the Pareto front of metric, parameters and step time, that is, no other arm is at least as "
-        "good in all three and better in one."
+        "seed (the least over its epochs). Filled: on the Pareto front of metric, parameters and step time: no "
+        "other arm is at least as good in all three and better in one. Marks that would cover each other stand side by "
+        "side."
     )
     return Drawing(f"{experiment.name}_pareto", "What the arms cost", caption, to_png(figure))
 
@@ -191,26 +175,17 @@ def pareto_front(costs: Float[np.ndarray, "points criteria"]) -> list[bool]:
     ]
 
 
-def _draw_references(axes: Axes, experiment: Experiment) -> bool:
-    """Draws the references that lie where the arms do; returns whether there are any."""
-    low, high = axes.get_xlim()
+def _references_in_sight(summaries: Sequence[ArmSummary], experiment: Experiment) -> list[tuple[str, float]]:
+    """Returns the references that lie where the arms and their intervals do, or nearly, the worst first."""
+    ends = [end for s in summaries for end in (s.mean, *(s.ci95 or ()), *(s.items_ci95 or ()))]
+    low, high = (float(end) for end in (np.min(ends), np.max(ends)))
     room = 0.5 * (high - low)
-    drawn = False
-    for name, splits in experiment.arms[0].results.get("references", {}).items():
-        value = splits.get("test", {}).get(experiment.metric)
-        if value is None or not low - room <= value <= high + room:
-            continue
-        drawn = True
-        axes.axvline(value, color="#666666", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-        axes.annotate(
-            name.replace("_", " "),
-            (value, 1.01),
-            xycoords=("data", "axes fraction"),
-            rotation=25,
-            fontsize=8,
-            color="#444444",
-        )
-    return drawn
+    sign = 1 if experiment.higher_is_better else -1
+    known = references(experiment).items()
+    return sorted(
+        ((name, value) for name, value in known if low - room <= value <= high + room),
+        key=lambda item: sign * item[1],
+    )
 
 
 def _items_words(summaries: Sequence[ArmSummary]) -> str:

@@ -7,10 +7,11 @@ import scikit_posthocs
 from matplotlib import colormaps
 
 from .across import Across
-from .drawing import Drawing, Style, new_figure, to_png, wrapped
+from .drawing import Drawing, Style, metric_name, new_figure, to_png, wrapped
 from .evidence import Experiment
 
 _ALPHA = 0.05
+_MOST_UPRIGHT = 4  # names of experiments that fit side by side
 
 
 def critical_difference(across: Across, styles: Mapping[str, Style]) -> Drawing | None:
@@ -29,11 +30,16 @@ def critical_difference(across: Across, styles: Mapping[str, Style]) -> Drawing 
         color_palette={label: styles[label].colour for label in labels},
         label_props={"fontsize": 9},
         marker_props={"s": 28},
-        elbow_props={"linewidth": 1.0},
-        text_h_margin=0.05,
+        elbow_props={"linewidth": 0.8},
+        crossbar_props={"linewidth": 3.5},
+        label_fmt_left="{label} ({rank:.2f}) ",
+        label_fmt_right=" {label} ({rank:.2f})",
+        text_h_margin=0.15,
     )
     for text in artists["labels"]:
         text.set_color("black")  # the pale colours are hard to read
+    for elbow in artists["elbows"]:
+        elbow.set_color("#888888")  # a black one would look like a bar
     axes.set_xlabel("mean rank (1 is best)")
     axes.xaxis.set_label_position("top")
     caption = (
@@ -66,10 +72,10 @@ def heat_map(across: Across, experiments: Sequence[Experiment]) -> Drawing:
             axes.text(column, row, text, ha="center", va="center", fontsize=8, color=ink)
     axes.set_xticks(
         range(len(shown)),
-        [f"{wrapped(e.title, 16)}\n({e.metric})" for e in shown],
-        rotation=0 if len(shown) <= 3 else 60,
-        ha="center" if len(shown) <= 3 else "right",
-        rotation_mode=None if len(shown) <= 3 else "anchor",
+        [f"{wrapped(e.name.replace('_', ' '), 16)}\n{metric_name(e.metric)}" for e in shown],
+        rotation=0 if len(shown) <= _MOST_UPRIGHT else 60,
+        ha="center" if len(shown) <= _MOST_UPRIGHT else "right",
+        rotation_mode=None if len(shown) <= _MOST_UPRIGHT else "anchor",
         fontsize=8,
     )
     axes.set_yticks(range(len(labels)), [wrapped(label) for label in labels], fontsize=9)

@@ -11,13 +11,15 @@ import pandas as pd
 from jaxtyping import Float
 
 from data.nearest import nearest
+from training.results import ITEMS_FILE
+from training.sweeps.run import SWEEP_FILE
+from training.sweeps.trial import FAILED_FILE, FINAL, TUNING_FILE
 from training.workdir import CONFIG_FILE, DATA_FILE, RESULTS_FILE, read_json
 
 from .choices import choose_reference, default_margin, higher_is_better
 from .evidence import Arm, Evidence, Experiment, Failure
 from .variants import name_variants
 
-SWEEP_FILE = "sweep.json"
 HISTORY_COLUMNS = ("step", "epoch", "split", "metric", "seed", "value")
 
 # What a results.json must hold to be reported on.
@@ -156,7 +158,7 @@ def _load_experiment(
     metric = stated["metric"]
     arms, failures = [], []
     for label, trial in folders:
-        final = trial / "final"
+        final = trial / FINAL
         if not (final / RESULTS_FILE).exists():
             failures.append(Failure(label, trial, _why_no_result(trial, skipped)))
             continue
@@ -164,6 +166,7 @@ def _load_experiment(
             results = _read_results(final / RESULTS_FILE, metric)
         except (ValueError, OSError) as error:
             skipped.append(f"arm {label} of {name}: {error}")
+            failures.append(Failure(label, trial, f"its {RESULTS_FILE} cannot be read"))
             continue
         arms.append(_read_arm(final, label, results, metric, skipped, _read_tuning(trial, skipped)))
     if not arms:
@@ -193,7 +196,7 @@ def _load_experiment(
 
 
 def _why_no_result(trial: pathlib.Path, skipped: list[str]) -> str:
-    path = trial / "failed.json"
+    path = trial / FAILED_FILE
     if not path.exists():
         return "not run yet"
     try:
@@ -240,12 +243,12 @@ def _read_arm(
     tuning: Mapping[str, Any] | None = None,
 ) -> Arm:
     history = _read_history(folder / "metrics.jsonl", results["seeds"], skipped)
-    items = _read_items(folder / "test_items.npz", metric, len(results["seeds"]), skipped)
+    items = _read_items(folder / ITEMS_FILE, metric, len(results["seeds"]), skipped)
     return Arm(label, folder, results, tuning, history, items)
 
 
 def _read_tuning(trial: pathlib.Path, skipped: list[str]) -> dict[str, Any] | None:
-    path = trial / "tuning.json"
+    path = trial / TUNING_FILE
     if not path.exists():
         return None
     try:
@@ -313,6 +316,14 @@ def _check_folder(folder: pathlib.Path) -> None:
         raise ValueError(f"{folder} is a file; expected the folder of a sweep or of a run")
     beside = [p.name for p in folder.parent.iterdir() if p.is_dir()] if folder.parent.is_dir() else []
     raise ValueError(f"no folder {folder}{nearest(folder.name, beside)}")
+
+
+def read_fingerprints(arm: Arm) -> dict[str, str]:
+    """Returns {split: fingerprint of its examples}, as a run's data.json has it; empty where it cannot be read."""
+    try:
+        return {str(split): str(value) for split, value in read_json(arm.folder / DATA_FILE).items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 def _test_fingerprint(folder: pathlib.Path, skipped: list[str]) -> str:

@@ -9,6 +9,7 @@ from scipy import stats
 
 from .evidence import Arm, Experiment
 from .intervals import LEVEL
+from .loading import read_fingerprints
 from .resampling import resampled_arms
 from .same_function import same_function_notices
 from .sentences import FEWEST_SEEDS, code, listing, metric_name, number
@@ -20,14 +21,15 @@ _HELD_EQUAL = {"width": "the combined width", "embed": "the embedding width", "p
 def notices(experiment: Experiment) -> tuple[str, ...]:
     """Returns the warnings that belong to an experiment, the gravest first; labels stand in backticks.
 
-    Failed arms and diverged seeds; arms that were not tested on the same data, or not by the same versions on the same
-    device; too few seeds; too few test examples for the margin; seeds that were used twice; settings at the edge of
-    their grid; replicas that diverged in the tuning; arms that are the same function; different numbers of parameters.
+    Failed arms and diverged seeds; arms that did not have the same examples, or not the same versions or device; too
+    few seeds; too few test examples for the margin; seeds that were used twice; settings at the edge of their grid;
+    replicas that diverged in the tuning; arms that are the same function; different numbers of parameters.
     """
     return (
         *_failures(experiment),
         *_diverged_seeds(experiment),
         *_unlike_runs(experiment),
+        *_unlike_examples(experiment),
         *_few_seeds(experiment),
         *_few_examples(experiment),
         *_seeds_used_twice(experiment),
@@ -87,14 +89,31 @@ def _unlike_runs(experiment: Experiment) -> list[str]:
 def _test_data(arm: Arm) -> str | None:
     """Returns what tells test sets apart: data set, size and, where the run wrote it, the fingerprint."""
     described = f"{arm.results['dataset']}, {arm.results['num_examples']['test']:,} examples"
-    path = arm.folder / "data.json"
-    if not path.exists():
-        return described
-    try:
-        fingerprint = json.loads(path.read_text()).get("test", "")
-    except (OSError, ValueError):
-        return described
-    return f"{described}, fingerprint {str(fingerprint)[:8]}"
+    fingerprint = read_fingerprints(arm).get("test")
+    return f"{described}, fingerprint {fingerprint[:8]}" if fingerprint else described
+
+
+def _unlike_examples(experiment: Experiment) -> list[str]:
+    """Says which splits other than test differ between arms that have the same data config."""
+    said = []
+    groups: dict[str, list[Arm]] = {}
+    for arm in experiment.arms:
+        config = json.dumps(arm.results["config"]["data"], sort_keys=True, default=str)
+        groups.setdefault(config, []).append(arm)
+    for arms in groups.values():
+        known = {arm.label: read_fingerprints(arm) for arm in arms}
+        for split in sorted({split for splits in known.values() for split in splits} - {"test"}):
+            labels: dict[str, list[str]] = {}
+            for label, splits in known.items():
+                if split in splits:
+                    labels.setdefault(splits[split][:8], []).append(label)
+            if len(labels) > 1:
+                listed = "; ".join(f"fingerprint {value}: {listing(of)}" for value, of in labels.items())
+                said.append(
+                    f"Arms with the same data config did not have the same {split.replace('_', ' ')} examples, so "
+                    f"their differences mix the arms with the data. {listed}."
+                )
+    return said
 
 
 def _versions(versions: Mapping[str, Any]) -> str:
@@ -168,18 +187,31 @@ def _edges(experiment: Experiment) -> list[str]:
         for end, word in ((max, "largest"), (min, "smallest")):
             at_edge: dict[float, list[str]] = {}
             for arm in experiment.arms:
-                tried = [] if arm.tuning is None else arm.tuning[grid]
-                if (
-                    len(set(tried)) > 1
-                    and arm.tuning is not None
-                    and arm.tuning["chosen"][field] == end(tried)
-                ):
-                    at_edge.setdefault(float(end(tried)), []).append(arm.label)
+                if arm.tuning is None or len(set(arm.tuning[grid])) < 2:
+                    continue
+                edge = end(arm.tuning[grid])
+                if arm.tuning["chosen"][field] == edge and _as_good(arm.tuning, field) == {edge}:
+                    at_edge.setdefault(float(edge), []).append(arm.label)
             said += [
                 f"{listing(labels)} chose the {word} {name} of the grid, {value:g}: a better one may lie beyond."
                 for value, labels in at_edge.items()
             ]
     return said
+
+
+def _as_good(tuning: Mapping[str, Any], field: str) -> set[float]:
+    """Returns the values of a field in all settings whose mean score is that of the chosen one, itself included.
+
+    Where they are several, as where every setting scores the same, the choice among them was made by their order.
+    """
+    means = np.array(tuning["scores"], float).mean(axis=2)  # scales x rates
+    chosen = tuning["chosen"]
+    scale = tuning["embedding_scales"].index(chosen["embedding_scale"])
+    rate = tuning["learning_rates"].index(chosen["learning_rate"])
+    scales, rates = np.nonzero(np.isclose(means, means[scale, rate], rtol=0, atol=1e-9))
+    if field == "learning_rate":
+        return {tuning["learning_rates"][i] for i in rates} | {chosen[field]}
+    return {tuning["embedding_scales"][i] for i in scales} | {chosen[field]}
 
 
 def _diverged_in_tuning(experiment: Experiment) -> list[str]:

@@ -25,7 +25,9 @@ def markdown_page(content: Content) -> str:
     for part in content.experiments:
         lines += [f"### {part.title}: figures", "", *_drawings(part.drawings)]
     if content.across:
-        lines += ["## Across experiments", "", content.across.words, "", *_table(content.across.table), ""]
+        lines += ["## Across experiments", ""]
+        if content.across.table:
+            lines += [content.across.words, "", *_table(content.across.table), ""]
         lines += _drawings(content.across.drawings)
     lines += [*_warnings(content), "## Methods", ""]
     lines += [*(f"- {method}" for method in METHODS), "", "## Provenance", ""]
@@ -38,7 +40,7 @@ def _warnings(content: Content) -> list[str]:
     lines = ["## Warnings", ""]
     for part in content.experiments:
         lines += _warnings_of(part)
-    lines += ["### Files that could not be read", ""] if content.skipped else []
+    lines += ["### Left out", ""] if content.skipped else []
     lines += [*(f"- {reason}" for reason in content.skipped), ""] if content.skipped else []
     return lines if len(lines) > 2 else [*lines, "None.", ""]
 

@@ -2,7 +2,8 @@
 
 import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -23,8 +24,12 @@ def same_function_notices(experiment: Experiment) -> list[str]:
     """Says which arms are one function, so that nobody reads a preference into the difference between them."""
     said = []
     explained: set[tuple[str, str]] = set()
-    for labels in _found(experiment):
-        said.append(f"{listing(labels)} have the same results: on this test data they are the same function.")
+    for group in _found(experiment):
+        labels = [arm.label for arm in group]
+        said.append(
+            f"{listing(labels)} {_alike(group, experiment.metric)} with every seed: on this test data they are the "
+            "same function."
+        )
         explained |= _pairs(labels)
     for arms in _variants(experiment.arms):
         for labels, reason in _known(arms, experiment.metric):
@@ -38,8 +43,15 @@ def _pairs(labels: Iterable[str]) -> set[tuple[str, str]]:
     return set(itertools.combinations(sorted(labels), 2))
 
 
-def _found(experiment: Experiment) -> list[list[str]]:
-    """Returns the labels of arms with the same results, group by group."""
+def _alike(arms: Sequence[Arm], metric: str) -> str:
+    """Returns in what arms with the same results are alike."""
+    if any(arm.items is None for arm in arms):
+        return "have the same test metric"
+    return "gave the same right and wrong answers" if metric == "accuracy" else "made the same errors"
+
+
+def _found(experiment: Experiment) -> list[list[Arm]]:
+    """Returns the arms with the same results, group by group."""
     groups: list[list[Arm]] = []
     for arm in experiment.arms:
         group = next((group for group in groups if _same_results(experiment, group[0], arm)), None)
@@ -47,19 +59,19 @@ def _found(experiment: Experiment) -> list[list[str]]:
             groups.append([arm])
         else:
             group.append(arm)
-    return [[arm.label for arm in group] for group in groups if len(group) > 1]
+    return [group for group in groups if len(group) > 1]
 
 
 def _same_results(experiment: Experiment, a: Arm, b: Arm) -> bool:
     """Returns whether two arms are alike on every test example; without items, whether they are for every seed.
 
-    Without items, arms whose seeds are all equal say nothing: whatever is blind to order has an accuracy of exactly
-    one half on pairs of a sentence and its twin.
+    What does not vary says nothing: two arms may be right on every example, each in its own way, and, where only the
+    metric is known, whatever is blind to order has an accuracy of one half on pairs of a sentence and its twin.
     """
     if a.results["seeds"] != b.results["seeds"]:
         return False
     if a.items is not None and b.items is not None:
-        if a.items.shape != b.items.shape or not a.items.size:
+        if a.items.shape != b.items.shape or not a.items.size or np.ptp(a.items) == 0:
             return False
         return bool(np.allclose(a.items, b.items, rtol=1e-4, atol=1e-6 * float(np.abs(a.items).mean())))
     values = [experiment.per_seed()[arm.label] for arm in (a, b)]
@@ -132,7 +144,7 @@ def _known(arms: Sequence[Arm], metric: str) -> list[tuple[list[str], str]]:
     ]
 
 
-def _has_own_tables(results: dict) -> bool:
+def _has_own_tables(results: Mapping[str, Any]) -> bool:
     """Returns whether every slot has embeddings that no other slot shares."""
     model = results["config"]["model"]
     return (
@@ -142,14 +154,14 @@ def _has_own_tables(results: dict) -> bool:
     )
 
 
-def _has_linear_head(results: dict) -> bool:
+def _has_linear_head(results: Mapping[str, Any]) -> bool:
     """Returns whether one linear map makes the outputs of the combined vector: no bend, no second text in between."""
     config = results["config"]
     bent = results["task"] == "mnist" or config["model"].get("hidden")
     return not bent and not config["data"].get("text_b_column")
 
 
-def _has_constant_number(results: dict) -> bool:
+def _has_constant_number(results: Mapping[str, Any]) -> bool:
     """Returns whether every example has as many vectors as any other, in training, too, and all count alike."""
     config = results["config"]
     varied = config["data"].get("weights") or config["model"].get("word_dropout")

@@ -3,8 +3,11 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from .evidence import Arm, Experiment
 from .intervals import MOST_SEEDS, student_interval
+from .references import rivals
 from .verdicts import Verdict
 
 MINUS = "−"
@@ -22,13 +25,15 @@ def decision_sentences(
       cheapest: of that arm and those tied with it.
       verdicts: one per arm.
     """
+    said = []
+    if experiment.failures:
+        finished = len(experiment.arms)
+        said.append(f"So far: {finished} of {finished + len(experiment.failures)} arms have a result.")
     if recommended is None or cheapest is None:
-        return (
-            "Nothing can be recommended: no arm has a result of which every seed is finite."
-            if experiment.arms
-            else "Nothing can be recommended: no arm has a result.",
-        )
-    said = [_recommendation(experiment, recommended)]
+        whole = " of which every seed is finite" if experiment.arms else ""
+        return (*said, f"Nothing can be recommended: no arm has a result{whole}.")
+    said.append(_recommendation(experiment, recommended))
+    said += _without_combiner(experiment, recommended)
     compared = [v for v in verdicts if v.outcome in ("tied", "worse", "undecided")]
     if len(verdicts) == 1:
         said.append("It is the only arm with a result, so there is nothing to compare it with.")
@@ -41,7 +46,7 @@ def decision_sentences(
         listed = ", ".join(f"{code(v.label)} ({_difference(experiment, v)})" for v in by_outcome["worse"])
         said.append(f"Worse: {listed}.")
     if by_outcome["undecided"]:
-        said.append(_undecided(experiment, by_outcome["undecided"]))
+        said += _undecided(experiment, by_outcome["undecided"])
     if compared and len(by_outcome["undecided"]) == len(compared):
         said.append(
             f"So no other arm is ruled out yet: with other seeds {code(recommended)} need not come first."
@@ -117,7 +122,26 @@ def _recommendation(experiment: Experiment, recommended: str) -> str:
     if interval is not None:
         inside = f"{_range(experiment, interval, signed=False)}, {inside}"
     mean = number(experiment, float(values.mean()))
-    return f"{code(recommended)} is recommended: {metric_name(experiment)} {mean} ({inside})."
+    so_far = " so far" if experiment.failures else ""
+    return f"{code(recommended)} is recommended{so_far}: {metric_name(experiment)} {mean} ({inside})."
+
+
+def _without_combiner(experiment: Experiment, recommended: str) -> list[str]:
+    """Names the models without a combiner that are better than the recommended arm, or as good within the margin."""
+    better, close = rivals(experiment, float(experiment.per_seed()[recommended].mean()))
+    said = []
+    for models, one, several in (
+        (better, "beats", "beat"),
+        (close, "comes within the margin of", "come within the margin of"),
+    ):
+        if models:
+            listed = [
+                f"{name.replace('_', ' ')} ({number(experiment, value)})" for name, value in models.items()
+            ]
+            *first, last = listed
+            named = f"{', '.join(first)} and {last}" if first else last
+            said.append(f"Without a combiner, {named} {several if first else one} {code(recommended)}.")
+    return said
 
 
 def _tied(experiment: Experiment, recommended: str, tied: Sequence[Verdict], cheapest: Arm) -> str:
@@ -128,19 +152,39 @@ def _tied(experiment: Experiment, recommended: str, tied: Sequence[Verdict], che
         end = f"it is the cheaper one ({parameters})"
     else:
         end = f"the cheapest of them is {code(cheapest.label)} ({parameters})"
-    labels = ", ".join(code(v.label) for v in tied)
+    labels = ", ".join(f"{code(v.label)} ({_difference(experiment, v)})" for v in tied)
     return f"Tied with it, within ±{number(experiment, experiment.margin)}: {labels}; {end}."
 
 
-def _undecided(experiment: Experiment, undecided: Sequence[Verdict]) -> str:
+def _undecided(experiment: Experiment, undecided: Sequence[Verdict]) -> list[str]:
+    """Lists the undecided arms, with the seeds that would probably do, and says why a clear interval is not enough."""
     listed = [f"{code(v.label)} ({_difference(experiment, v)}; {_more_seeds(v)})" for v in undecided]
-    return f"Undecided: {', '.join(listed)}."
+    said = [f"Undecided: {', '.join(listed)}."]
+    if any(v.more_seeds is not None for v in undecided):
+        said[0] += " That many more seeds would probably settle it on these test examples."
+    clear = [v for v in undecided if _excludes_zero(experiment, v)]
+    if clear:
+        with_a_mean = sum(bool(np.isfinite(values).all()) for values in experiment.per_seed().values())
+        said.append(
+            f"The interval{'s' if len(clear) > 1 else ''} of {listing([v.label for v in clear])} "
+            f"exclude{'' if len(clear) > 1 else 's'} 0, but not after Holm's correction for "
+            f"{math.comb(with_a_mean, 2)} comparisons, so that the order may yet be chance."
+        )
+    return said
 
 
 def _more_seeds(verdict: Verdict) -> str:
     if verdict.more_seeds is None:
         return f"even {MOST_SEEDS:,} seeds would hardly settle it"
-    return f"some {verdict.more_seeds} more seed{'' if verdict.more_seeds == 1 else 's'} would settle it"
+    return f"{verdict.more_seeds} more seed{'' if verdict.more_seeds == 1 else 's'}"
+
+
+def _excludes_zero(experiment: Experiment, verdict: Verdict) -> bool:
+    """Returns whether the interval, as it is written, has both ends on one side of 0."""
+    if verdict.difference is None or verdict.difference.ci95 is None:
+        return False
+    low, high = (number(experiment, end, signed=True)[0] for end in verdict.difference.ci95)
+    return low == high and low in f"+{MINUS}"
 
 
 def _other_examples(experiment: Experiment, changed: Sequence[Verdict]) -> list[str]:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from data.atomic import write_bytes, write_text
 
+from .costs import step_seconds
 from .evidence import Arm, Evidence
 
 RESULT_COLUMNS = (
@@ -148,19 +149,6 @@ def learning_rate(arm: Arm) -> float:
 def embedding_scale(arm: Arm) -> float:
     """Returns the scale of the final run's initial embeddings; NaN where its config says none."""
     return _number(arm.results["config"].get("model", {}).get("embedding_scale"))
-
-
-def step_seconds(arm: Arm) -> float:
-    """Returns the seconds of one optimiser step of one seed; NaN where unknown.
-
-    The seconds of training over all steps of all seeds, measured together: seeds train side by side in one program.
-    """
-    results = arm.results
-    per_epoch = results.get("steps_per_epoch")
-    if per_epoch is None and len(arm.history):  # the history counts steps too
-        per_epoch = (arm.history["step"] / arm.history["epoch"]).max()
-    steps = sum(results["epochs"]) * (per_epoch or 0)
-    return results["timing"]["train_seconds"] / steps if steps else np.nan
 
 
 def _number(value: float | int | None) -> float:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from .across import Across
+from .costs import step_seconds
 from .decision import Decision
 from .drawing import metric_name, short
 from .evidence import Arm, Experiment
+from .references import references
 from .statistics import ArmSummary, student_interval
-from .tables import embedding_scale, learning_rate, step_seconds
+from .tables import embedding_scale, learning_rate
 from .variants import TUNED_FIELDS, name_variants
 
 NOTHING = "–"
@@ -35,15 +37,16 @@ def arms_table(experiment: Experiment, summaries: Sequence[ArmSummary], decision
     name = metric_name(experiment.metric)
     outcomes = {verdict.label: verdict.outcome for verdict in decision.verdicts}
     arms = {arm.label: arm for arm in experiment.arms}
+    direction = "" if experiment.higher_is_better else " (less is better)"
     with_scale = len({embedding_scale(arm) for arm in experiment.arms}) > 1
     header = (
         "arm",
         "verdict",
         f"test {name}, mean ± 95% over seeds",
         "95% over test examples",
-        f"difference from `{experiment.reference}`",
+        f"difference from `{experiment.reference}`{direction}",
         "adjusted p",
-        "effect size",
+        f"effect size{direction}",
         f"P(better than `{experiment.reference}`)",
         "rank",
         "embedding parameters",
@@ -102,17 +105,6 @@ def across_table(across: Across) -> TextTable:
     rows = sorted(zip(across.mean_ranks, across.interquartile_means, across.labels, strict=True))
     cells = tuple((f"`{label}`", f"{rank:.2f}", f"{middle:.3f}") for rank, middle, label in rows)
     return TextTable(("arm", "mean rank", "interquartile mean of normalised scores"), cells)
-
-
-def references(experiment: Experiment) -> dict[str, float]:
-    """Returns what needs no combiner, from the first arm that measured it: {name: test metric}."""
-    found: dict[str, float] = {}
-    for arm in experiment.arms:
-        for name, splits in arm.results.get("references", {}).items():
-            value = splits.get("test", {}).get(experiment.metric)
-            if value is not None:
-                found.setdefault(name, value)
-    return found
 
 
 def best_first(summaries: Sequence[ArmSummary], higher_is_better: bool) -> list[ArmSummary]:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from scipy import stats
 
+from .costs import cost
 from .evidence import Arm, Experiment
 from .intervals import LEVEL, Difference, seeds_needed, t_quantile
 from .resampling import resampled_arms
@@ -49,20 +50,6 @@ def judge(experiment: Experiment) -> tuple[str | None, tuple[Verdict, ...]]:
     return recommended, tuple(
         _verdict(experiment, arm.label, recommended, comparisons, new_items) for arm in experiment.arms
     )
-
-
-def cost(arm: Arm) -> tuple[int | float, int | float, float, str]:
-    """Returns what cheap arms have little of: parameters, FLOPs of an example, seconds of a step; then the label.
-
-    What was not measured counts as infinite.
-    """
-    flops = arm.results.get("flops_per_example")
-    steps = arm.results.get("steps_per_epoch")
-    epochs = arm.results.get("epochs")
-    seconds = math.inf
-    if steps and epochs:
-        seconds = arm.results["timing"]["train_seconds"] / (sum(epochs) * steps)
-    return arm.results["num_params"]["total"], math.inf if flops is None else flops, seconds, arm.label
 
 
 def _best(experiment: Experiment, arms: dict[str, Arm]) -> str | None:

@@ -297,7 +297,7 @@ def write_sweep(folder, claims, per_seed):
             "combined_width": 4,
             "diverged": {},
             "references": {},
-            "config": {},
+            "config": {"data": {}, "model": {}},
             "versions": {},
             "device": "cpu",
         }

@@ -79,7 +79,7 @@ def test_a_broken_json_file_is_named(tmp_path):
 
 
 def write_epochs(workdir, epochs, resumed_at=0):
-    with MetricFiles(workdir, seeds=(0, 1), epoch=resumed_at) as metric_files:
+    with MetricFiles(workdir, replicas=("seed_0", "seed_1"), epoch=resumed_at) as metric_files:
         for epoch in epochs:
             metrics = {"loss": np.asarray([1.0 / epoch, np.nan])}
             metric_files.write(step=10 * epoch, epoch=epoch, split="validation", metrics=metrics)

@@ -9,7 +9,7 @@ import os
 import pathlib
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -36,7 +36,7 @@ class Engine:
 
     kind: str = "local"
     address: str = ""
-    num_cpus: float = 1
+    num_cpus: float = 1.0
     num_gpus: float | None = None
 
 
@@ -120,7 +120,7 @@ def run_ray(arms: Sequence[Arm], workdir: pathlib.Path, progress: SweepProgress,
         num_gpus = 1.0 if jax.default_backend() == "gpu" else 0.0
     waiting: dict[Any, Arm] = {}
     try:
-        _check_room(ray.nodes(), engine.num_cpus, num_gpus)
+        check_room(ray.nodes(), engine.num_cpus, num_gpus)
         task = ray.remote(num_cpus=engine.num_cpus, num_gpus=num_gpus, max_retries=MAX_RETRIES)(_run_task)
         waiting = {task.remote(arm, workdir.absolute() / arm.folder, here): arm for arm in arms}
         while waiting:
@@ -135,7 +135,7 @@ def run_ray(arms: Sequence[Arm], workdir: pathlib.Path, progress: SweepProgress,
         ray.shutdown()
 
 
-def _check_room(nodes: Sequence[dict[str, Any]], num_cpus: float, num_gpus: float) -> None:
+def check_room(nodes: Sequence[Mapping[str, Any]], num_cpus: float, num_gpus: float) -> None:
     """Raises ValueError unless some node of a cluster has what one trial takes."""
     alive = [node["Resources"] for node in nodes if node["Alive"]]
     if not any(node.get("CPU", 0) >= num_cpus and node.get("GPU", 0) >= num_gpus for node in alive):

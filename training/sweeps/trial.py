@@ -34,8 +34,8 @@ from training.replicas import Replica, Training
 from training.workdir import (
     DATA_FILE,
     RESULTS_FILE,
+    changed_splits,
     claim_workdir,
-    describe_difference,
     read_json,
     write_json,
 )
@@ -61,12 +61,10 @@ def is_finished(folder: pathlib.Path) -> bool:
 
 def check_same_data(folder: pathlib.Path, digests: Mapping[str, str]) -> None:
     """Raises ValueError if a trial was begun on other examples than there are now, whose digests are given."""
-    path = folder / DATA_FILE
-    if path.exists() and (changed := describe_difference(read_json(path), digests)):
-        splits = ", ".join(field.partition(":")[0] for field in changed.split(", "))
+    if changed := changed_splits(folder, digests):
         raise ValueError(
-            f"the data ({splits}) has changed since the trial in {folder} was begun; restore it, or choose another "
-            "--workdir"
+            f"the data ({', '.join(changed)}) has changed since the trial in {folder} was begun; restore it, or choose "
+            "another --workdir"
         )
 
 

@@ -1,11 +1,15 @@
 """The decision names the best arm, calls tied what is tied, finds what is worse, and says what is left open."""
 
+import pathlib
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import integrate, stats
 
 from analysis.report.decision import decide
+from analysis.report.evidence import Failure
 
 
 def outcomes(decision):
@@ -44,13 +48,30 @@ def test_arms_that_are_alike_are_seldom_called_worse(make_experiment, num_arms):
     assert np.mean(false) <= 0.05 + 3 * (0.05 * 0.95 / 150) ** 0.5
 
 
-def test_arms_that_are_alike_with_little_spread_are_called_tied(make_experiment):
+def share_within(margin, spread, num_seeds):
+    """Returns how often a paired interval of arms that are alike lies within the margin, by integration.
+
+    Mean and standard deviation of the differences are independent, one normal, the other of the chi distribution.
+    """
+    error, freedom = spread * np.sqrt(2 / num_seeds), num_seeds - 1
+    half = stats.t.ppf(0.975, freedom) * error / np.sqrt(freedom)  # of the interval, for each unit of chi
+    return integrate.quad(
+        lambda chi: stats.chi.pdf(chi, freedom) * (2 * stats.norm.cdf((margin - half * chi) / error) - 1),
+        0,
+        margin / half,
+    )[0]
+
+
+def test_arms_that_are_alike_are_called_tied_as_often_as_their_spread_allows(make_experiment):
     rng = np.random.default_rng(2)
-    tied = []
-    for _ in range(60):
-        verdicts = outcomes(decide(make_experiment(arms_alike(rng, 4, 5, spread=0.0005))))
-        tied += [outcome == "tied" for outcome in verdicts.values() if outcome != "recommended"]
-    assert np.mean(tied) >= 0.99
+    spread = 0.0016  # over seeds, with a margin of 0.005
+    expected = share_within(0.005, spread, 5)
+    assert expected == pytest.approx(0.90, abs=0.02)
+    tied = [
+        "tied" in outcomes(decide(make_experiment(arms_alike(rng, 2, 5, spread)))).values()
+        for _ in range(600)
+    ]
+    assert np.mean(tied) == pytest.approx(expected, abs=3 * (0.9 * 0.1 / 600) ** 0.5)
 
 
 def test_arms_beyond_the_margin_are_seldom_called_tied(make_experiment):
@@ -228,11 +249,71 @@ def test_the_sentences_are_plain_words(make_arm, make_experiment):
     ]
     assert decide(make_experiment(arms)).sentences == (
         "`mean` is recommended: test accuracy 0.755 (0.748 to 0.762, 5 seeds).",
-        "Tied with it, within ±0.005: `sum`; it is the cheaper one (1 M parameters).",
+        "Tied with it, within ±0.005: `sum` (−0.001, −0.002 to 0.000); it is the cheaper one (1 M parameters).",
         "Worse: `concat` (−0.050, −0.054 to −0.046).",
-        "Undecided: `max` (−0.004, −0.014 to +0.006; some 27 more seeds would settle it).",
+        "Undecided: `max` (−0.004, −0.014 to +0.006; 27 more seeds). That many more seeds would probably settle it on "
+        "these test examples.",
         "In brackets: the difference from `mean` in test accuracy (minus is worse than `mean`), and its 95% interval.",
     )
+
+
+def test_an_interval_without_zero_that_the_correction_leaves_open_is_explained(make_experiment):
+    base = around(0.755, 0.006, 5)
+    arms = {"mean": base, "sum": base - around(0.008, 0.005, 5)[[1, 3, 0, 4, 2]]}
+    arms |= {f"arm{i}": base - around(0.1, 0.004, 5)[[1, 3, 0, 4, 2]] for i in range(3)}
+    decision = decide(make_experiment(arms))
+    verdict = decision.verdicts[1]
+    assert (verdict.outcome, verdict.difference.p_value < 0.05) == ("undecided", True)
+    assert (
+        "The interval of `sum` excludes 0, but not after Holm's correction for 10 comparisons, so that the order may "
+        "yet be chance."
+    ) in decision.sentences
+    assert not any(
+        "Holm" in said for said in decide(make_experiment({"a": [0.7, 0.8], "b": [0.6, 0.8]})).sentences
+    )
+
+
+def test_one_more_seed_is_told_in_the_singular(make_experiment):
+    base = around(0.755, 0.006, 5)
+    lower = base - around(0.01, 0.0081, 5)[[1, 3, 0, 4, 2]]
+    (said,) = (s for s in decide(make_experiment({"mean": base, "sum": lower})).sentences if "Undecided" in s)
+    assert "; 1 more seed)" in said
+
+
+def test_a_decision_before_all_arms_have_a_result_says_so(make_experiment):
+    failure = Failure("gru", pathlib.Path("gru"), "not run yet")
+    sentences = decide(
+        make_experiment({"sum": [0.7, 0.71], "max": [0.8, 0.81]}, failures=(failure,))
+    ).sentences
+    assert sentences[0] == "So far: 2 of 3 arms have a result."
+    assert sentences[1].startswith("`max` is recommended so far: ")
+    nothing = decide(make_experiment({"sum": [np.nan, 0.7]}, reference="sum", failures=(failure,))).sentences
+    assert nothing[0] == "So far: 1 of 2 arms have a result."
+
+
+@pytest.mark.parametrize(
+    ("metric", "margin", "values", "said"),
+    [
+        (
+            "accuracy",
+            0.005,
+            {"naive_bayes": 0.77, "ridge": 0.751, "logistic": 0.747, "majority": 0.5},
+            [
+                "Without a combiner, naive bayes (0.770) and ridge (0.751) beat `sum`.",
+                "Without a combiner, logistic (0.747) comes within the margin of `sum`.",
+            ],
+        ),
+        ("accuracy", 0.005, {"bayes_optimal": 0.9, "majority": 0.5}, []),
+        ("rmse", 0.01, {"ridge": 0.70, "mean": 0.9}, ["Without a combiner, ridge (0.700) beats `sum`."]),
+    ],
+)
+def test_models_without_a_combiner_that_do_as_well_are_named(
+    make_arm, make_experiment, metric, margin, values, said
+):
+    references = {name: {"test": {metric: value}} for name, value in values.items()}
+    arms = [make_arm("sum", [0.749, 0.75, 0.751], metric=metric, references=references)]
+    sentences = decide(make_experiment(arms, metric=metric, margin=margin)).sentences
+    assert [s for s in sentences if s.startswith("Without a combiner")] == said
 
 
 def test_an_error_is_told_with_its_sign_turned(make_experiment):

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from analysis.report import figures, figures_across, figures_tuning
+from analysis.report import figures, figures_across, figures_data, figures_tuning
 from analysis.report.across import across
 from analysis.report.decision import decide
-from analysis.report.drawing import COLOURS, log_ticks, make_styles, new_figure, short, spread
+from analysis.report.drawing import COLOURS, log_ticks, make_styles, new_figure, short, side_by_side, spread
 from analysis.report.loading import load_runs, load_sweep
 from analysis.report.statistics import summarise
 
@@ -42,7 +42,8 @@ def test_every_figure_of_an_experiment_is_drawn_at_a_width_that_a_phone_can_show
     ]
     assert [drawing.name.split("_")[-1] for drawing in drawings] == ["forest", "epochs", "pareto", "rates"]
     assert {size(drawing)[0] for drawing in drawings} == {960}
-    assert figures.data_curves(experiment) is None
+    assert figures_data.data_curves(experiment) is None
+    assert figures_data.data_curves_across(experiments) == ()
 
 
 def test_the_same_results_give_the_same_image(experiments, styles):
@@ -69,7 +70,55 @@ def test_arms_that_differ_in_their_data_are_drawn_against_it(make_run):
         for fraction in (0.1, 0.5, 1.0)
     ]
     (experiment,) = load_runs(runs).experiments
-    assert figures.data_curves(experiment).name.endswith("_examples")
+    assert figures_data.data_curves(experiment).name.endswith("_examples")
+
+
+def experiments_by_size(make_arm, make_experiment, labels=("sum", "mean"), **options):
+    """Makes one experiment per part of the training data, all with the same arms."""
+    return [
+        make_experiment(
+            [
+                make_arm(
+                    label,
+                    [0.7, 0.71, 0.72],
+                    num_examples={"train": size, "test": 50},
+                    data={"train_fraction": size / 1000},
+                    **options,
+                )
+                for label in labels
+            ],
+            name=f"reviews_{size}",
+        )
+        for size in (30, 100, 1000)
+    ]
+
+
+def test_experiments_of_one_task_at_several_sizes_are_drawn_against_the_size(make_arm, make_experiment):
+    experiments = experiments_by_size(make_arm, make_experiment)
+    (drawing,) = figures_data.data_curves_across(experiments)
+    assert drawing.name == "sentiment_made_up_accuracy_examples"
+    assert drawing.caption.endswith("From the experiments: reviews_30; reviews_100; reviews_1000.")
+    assert figures_data.data_curves(experiments[0]) is None
+
+
+def test_experiments_that_differ_in_more_than_size_are_not_joined(make_arm, make_experiment):
+    small, _, large = experiments_by_size(make_arm, make_experiment)
+    other = experiments_by_size(make_arm, make_experiment, dataset="another")[0]
+    wide = experiments_by_size(make_arm, make_experiment, model={"dim": 512})[0]
+    assert len(figures_data.data_curves_across([small, large])) == 1
+    assert figures_data.data_curves_across([other, large]) == ()
+    assert figures_data.data_curves_across([wide, large]) == ()
+
+
+def test_marks_that_would_cover_each_other_stand_side_by_side():
+    axes = new_figure(3.0).subplots()
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    points = np.array([[0.5, 0.2], [0.5, 0.2], [0.51, 0.21], [0.5, 0.8]])
+    shown = side_by_side(axes, points)
+    assert np.diff(np.sort(shown[:3, 0])).min() > 0.05
+    np.testing.assert_allclose(shown[:3, 0].mean(), points[:3, 0].mean())
+    np.testing.assert_allclose(shown[:, 1], points[:, 1])
+    np.testing.assert_allclose(shown[3], points[3])
 
 
 def test_the_pareto_front_leaves_out_what_another_arm_dominates():

@@ -44,6 +44,7 @@ def test_a_truncated_or_foreign_results_file_is_skipped_by_name(own_sweep, conte
     assert [arm.label for arm in evidence.experiments[0].arms] == ["sum", "max"]
     assert len(evidence.skipped) == 1
     assert str(path) in evidence.skipped[0]
+    assert evidence.experiments[0].failures[0].reason == "its results.json cannot be read"
     assert "not valid JSON" in evidence.skipped[0] or "it lacks task" in evidence.skipped[0]
 
 

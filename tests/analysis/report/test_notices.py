@@ -24,6 +24,13 @@ def tuning(chosen=0.01, diverged=None, seeds=(100, 101), scales=(0.1,)):
         "learning_rates": [0.001, 0.01, 0.1],
         "embedding_scales": list(scales),
         "seeds": list(seeds),
+        "scores": [
+            [
+                [None if step >= 0 else 0.7 + 0.1 * (rate == chosen) - 0.01 * s for step in row]
+                for rate, row in zip((0.001, 0.01, 0.1), rows, strict=True)
+            ]
+            for s, rows in enumerate(steps)
+        ],
         "diverged_steps": steps.tolist(),
         "chosen": {"learning_rate": chosen, "embedding_scale": scales[0]},
     }
@@ -78,6 +85,37 @@ def test_test_data_of_another_fingerprint_is_told(make_arm, make_experiment, tmp
     assert "bbbbbbbb: `max`" in said
 
 
+def with_data(make_arm, tmp_path, label, values, fingerprints, **options):
+    folder = tmp_path / label
+    folder.mkdir()
+    (folder / "data.json").write_text(json.dumps(fingerprints))
+    return make_arm(label, values, folder=folder, **options)
+
+
+def test_any_split_of_another_fingerprint_is_told_where_the_data_config_is_the_same(
+    make_arm, make_experiment, tmp_path
+):
+    arms = [
+        with_data(make_arm, tmp_path, "sum", FIVE, {"test": "t", "train": "aaaaaaaaaa", "test_longer": "s"}),
+        with_data(
+            make_arm, tmp_path, "max", OTHER_FIVE, {"test": "t", "train": "bbbbbbbbbb", "test_longer": "s"}
+        ),
+    ]
+    said = only(notices(make_experiment(arms)))
+    assert said.startswith("Arms with the same data config did not have the same train examples")
+    assert "fingerprint aaaaaaaa: `sum`; fingerprint bbbbbbbb: `max`" in said
+
+
+def test_training_examples_may_differ_with_the_data_config(make_arm, make_experiment, tmp_path):
+    arms = [
+        with_data(
+            make_arm, tmp_path, label, values, {"test": "t", "train": label}, data={"train_fraction": part}
+        )
+        for label, values, part in (("a", FIVE, 0.1), ("b", OTHER_FIVE, 1.0))
+    ]
+    assert notices(make_experiment(arms)) == ()
+
+
 def test_too_few_seeds_are_told(make_arm, make_experiment):
     few = make_experiment({"sum": [0.7, 0.8, 0.9], "max": [0.8, 0.9, 0.7]})
     assert only(notices(few)).startswith("There are 3 seeds per arm.")
@@ -120,6 +158,14 @@ def test_a_scale_at_the_edge_is_told_where_there_was_a_choice(make_arm, make_exp
     assert "smallest embedding scale" in only(notices(make_experiment(arms)))
 
 
+@pytest.mark.parametrize(
+    "scores", [[[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]], [[1.0, 1.0], [1.0, 1.0], [0.9, 1.0]]]
+)
+def test_an_edge_that_is_no_better_than_what_lies_within_is_not_told(make_arm, make_experiment, scores):
+    arm = make_arm("sum", FIVE, tuning={**tuning(chosen=0.001), "scores": [scores]})
+    assert notices(make_experiment([arm])) == ()
+
+
 def test_replicas_that_diverged_in_the_tuning_are_counted(make_arm, make_experiment):
     arms = [make_arm("product", FIVE, tuning=tuning(diverged=[(0, 1, 0), (0, 2, 0), (0, 2, 1)]))]
     assert (
@@ -139,7 +185,27 @@ def test_different_parameter_counts_are_told_with_what_is_held_equal(make_arm, m
 
 def test_arms_with_the_same_results_are_found(make_arm, make_experiment):
     said = only(notices(make_experiment({"a": FIVE, "b": OTHER_FIVE, "c": FIVE})))
-    assert said.startswith("`a` and `c` have the same results")
+    assert said.startswith("`a` and `c` have the same test metric with every seed")
+
+
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [("accuracy", "gave the same right and wrong answers"), ("rmse", "made the same errors")],
+)
+def test_arms_that_are_alike_on_every_example_are_found(make_arm, make_experiment, metric, words):
+    items = np.random.default_rng(0).random((5, 50)) < 0.7
+    arms = [make_arm(label, FIVE, items=items, metric=metric) for label in ("a", "b")]
+    said = only(notices(make_experiment(arms, metric=metric, margin=1.0)))
+    assert said == f"`a` and `b` {words} with every seed: on this test data they are the same function."
+
+
+@pytest.mark.parametrize("answer", [0, 1])
+def test_arms_that_are_right_or_wrong_on_every_example_are_not_called_the_same(
+    make_arm, make_experiment, answer
+):
+    items = np.full((5, 50), answer)
+    arms = [make_arm(label, [float(answer)] * 5, items=items) for label in ("concat", "position_sum")]
+    assert notices(make_experiment(arms)) == ()
 
 
 def test_the_same_accuracy_on_other_examples_is_not_the_same_function(make_arm, make_experiment):

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from analysis.findings import write_findings
 from analysis.report import write_report
 
 
@@ -144,11 +145,39 @@ def test_a_truncated_file_is_skipped_and_named_in_both_pages_and_on_the_terminal
         assert f"{path} is not valid JSON" in (tmp_path / "report" / name).read_text()
 
 
+def test_experiments_of_several_sizes_have_their_curve_in_the_part_across_experiments(make_run, tmp_path):
+    runs = [
+        make_run(f"{combiner}{part}", combiner, train_fraction=part, fingerprint=str(part))
+        for combiner in ("sum", "mean")
+        for part in (0.1, 1.0)
+    ]
+    write_report(runs, tmp_path / "report")
+    markdown = (tmp_path / "report" / "report.md").read_text()
+    across = markdown[markdown.index("## Across experiments") : markdown.index("## Warnings")]
+    assert "figures/sentiment_rotten_tomatoes_accuracy_examples.png" in across
+    assert "Friedman" not in across  # two arms are too few
+    assert "<h2>Across experiments</h2>" in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_a_metric_of_which_less_is_better_says_so_where_its_difference_stands(sweep, report):
+    lines = (report[0] / "report.md").read_text().splitlines()
+    accuracy, rmse = (line for line in lines if line.startswith("| arm | verdict"))
+    assert "| difference from `sum` | adjusted p | effect size |" in accuracy
+    assert "| difference from `sum` (less is better) | adjusted p | effect size (less is better) |" in rmse
+
+
 def test_plain_runs_are_reported_beside_them_by_default(make_run):
     runs = [make_run("a", "sum"), make_run("b", "mean")]
     terminal = write_report(runs)
     assert (runs[0].parent / "report" / "report.html").exists()
     assert f"written: {runs[0].parent / 'report' / 'report.html'}" in terminal
+
+
+def test_a_sweep_that_states_no_claims_gets_its_report_alone(own_sweep, tmp_path):
+    assert "claims" not in json.loads((own_sweep / "sweep.json").read_text())
+    assert "claims.md" not in write_findings([own_sweep], tmp_path / "report")
+    with pytest.raises(ValueError, match="states no claims"):
+        write_findings([own_sweep], tmp_path / "report", tmp_path / "claims.md")
 
 
 def test_a_sweep_is_reported_alone(sweep, make_run):

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.report.costs import cost, step_seconds
 from analysis.report.loading import load_runs, load_sweep
-from analysis.report.tables import RESULT_COLUMNS, results_table, step_seconds, tuning_table, write_tables
+from analysis.report.tables import RESULT_COLUMNS, results_table, tuning_table, write_tables
 
 
 def test_there_is_one_row_per_experiment_arm_split_metric_and_seed(sweep):
@@ -29,6 +30,12 @@ def test_there_is_one_row_per_experiment_arm_split_metric_and_seed(sweep):
 def test_the_step_time_is_per_step_and_seed(make_run):
     arm = load_runs([make_run("a", "sum", seconds=30.0)]).experiments[0].arms[0]
     assert step_seconds(arm) == pytest.approx(30.0 / (3 * 8 * 125))
+
+
+def test_a_step_time_that_the_run_measured_is_taken_for_cost_and_table(make_arm):
+    arm = make_arm("sum", [0.7, 0.8], timing={"train_seconds": 10.0, "step_seconds": 0.002})
+    assert step_seconds(arm) == 0.002
+    assert cost(arm)[2] == 0.002
 
 
 def test_a_run_without_the_newer_keys_is_counted_by_its_history(make_run):

@@ -48,12 +48,14 @@ def make(experiment, shared):
 
 @pytest.fixture(scope="session")
 def table():
-    """Returns what a sweep's folder says of its arms: {label: (chosen setting, test metrics)}."""
+    """Returns what a sweep's folder says of its arms: {label: (chosen setting, test metrics)} of the finished."""
 
     def read(workdir):
         rows = {}
         for arm in json.loads((workdir / "sweep.json").read_text())["arms"]:
             folder = workdir / arm["folder"]
+            if not (folder / "final" / "results.json").exists():
+                continue
             results = json.loads((folder / "final" / "results.json").read_text())
             rows[arm["label"]] = (
                 json.loads((folder / "tuning.json").read_text())["chosen"],

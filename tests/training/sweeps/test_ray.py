@@ -6,6 +6,7 @@ import time
 import pytest
 
 from training.sweeps import Engine, SharedData, run_sweep
+from training.sweeps.engines import check_room
 from training.sweeps.run import unfinished
 
 ray = pytest.importorskip("ray")
@@ -53,10 +54,12 @@ def kill_a_node(cluster):
     watchers[0].join()
 
 
-def test_ray_gives_the_results_of_this_process_though_a_node_dies(
-    make, shared, cluster, kill_a_node, table, attempts, tmp_path
+def test_ray_gives_the_results_of_this_process_though_a_node_dies_and_an_arm_fails(
+    make, experiment, shared, cluster, kill_a_node, table, attempts, tmp_path
 ):
-    plan = make("sum", "mean", "max", "concat")
+    experiment.base.optimizer.name = "sgd"  # diverges where it starts out of bounds
+    failing = {"model.combiner": "mean", "model.embedding_scale": 1e38, "label": "fails"}
+    plan = make("sum", "max", failing, "concat")
     run_sweep(plan, tmp_path / "local", "python sweep.py", Engine(), shared)
 
     node = kill_a_node(tmp_path / "ray")
@@ -64,19 +67,22 @@ def test_ray_gives_the_results_of_this_process_though_a_node_dies(
     run_sweep(plan, tmp_path / "ray", "python sweep.py --engine=ray", engine, SharedData())
 
     assert node["killed"] is not None
-    assert unfinished(plan, tmp_path / "ray") == []
+    for workdir in (tmp_path / "local", tmp_path / "ray"):
+        assert [arm.label for arm in unfinished(plan, workdir)] == ["fails"]
+        assert "diverged" in (workdir / plan.arms[2].folder / "failed.json").read_text()
     assert table(tmp_path / "ray") == table(tmp_path / "local")
     assert sum(attempts(tmp_path / "ray").values()) > 4, "the trial of the dead node was begun again"
 
 
-def test_ray_records_a_failing_arm_and_runs_the_others(make, experiment, table, tmp_path):
-    experiment.base.optimizer.name = "sgd"
-    plan = make("sum", {"model.combiner": "mean", "model.embedding_scale": 1e38})
-    run_sweep(plan, tmp_path, "python sweep.py --engine=ray", Engine("ray", num_cpus=1), SharedData())
-    assert [arm.label for arm in unfinished(plan, tmp_path)] == ["mean embedding_scale=1e+38"]
-    assert (tmp_path / plan.arms[1].folder / "failed.json").exists()
-
-
-def test_a_trial_that_takes_more_than_any_node_has_is_refused(make, tmp_path):
-    with pytest.raises(ValueError, match="no node of the cluster has --num_cpus=1 and --num_gpus=64"):
-        run_sweep(make("sum"), tmp_path, "python sweep.py", Engine("ray", num_gpus=64.0), SharedData())
+def test_a_trial_that_takes_more_than_any_node_has_is_refused():
+    nodes = [
+        {"Alive": True, "Resources": {"CPU": 8.0}},
+        {"Alive": True, "Resources": {"CPU": 1.0, "GPU": 1.0}},
+        {"Alive": False, "Resources": {"CPU": 8.0, "GPU": 8.0}},
+    ]
+    check_room(nodes, 8.0, 0.0)
+    check_room(nodes, 1.0, 0.5)
+    with pytest.raises(
+        ValueError, match="no node of the cluster has --num_cpus=8 and --num_gpus=1: it has 8 CPUs"
+    ):
+        check_room(nodes, 8.0, 1.0)
