@@ -3,7 +3,7 @@
   python report.py runs/sweeps/sentiment_combiners
   python report.py runs/sentiment_sum runs/sentiment_concat --output=runs/sum_or_concat
   python report.py runs/sweeps/sentiment_combiners --margin=0.01 --reference=mean
-  python report.py runs/sweeps/claims --output=docs/results/claims --claims=docs/claims.md
+  python report.py runs/sweeps/claims --claims=docs/claims.md
 
 Reads the result files alone and writes report.html, report.md, results.parquet and results.csv, by default into the
 sweep's folder.

@@ -4,6 +4,7 @@ from .evidence import Experiment
 
 # The error of whatever made the examples: no model that one could use instead.
 _NO_MODEL = ("bayes_optimal",)
+_WORDS = {"mean": "training mean"}  # not to be taken for the combiner
 
 
 def references(experiment: Experiment) -> dict[str, float]:
@@ -13,7 +14,7 @@ def references(experiment: Experiment) -> dict[str, float]:
         for name, splits in arm.results.get("references", {}).items():
             value = splits.get("test", {}).get(experiment.metric)
             if value is not None:
-                found.setdefault(name, value)
+                found.setdefault(_WORDS.get(name, name), value)
     return found
 
 

@@ -1,7 +1,7 @@
 """What people say about combining vectors, as experiments: each claim with the test that was stated before its run.
 
 python sweep.py --config=configs/sweeps/claims.py                 trains, and writes claims.md into the sweep's folder
-python report.py runs/sweeps/claims --output=docs/results/claims --claims=docs/claims.md        what is published here
+python report.py runs/sweeps/claims --claims=docs/claims.md        what is published here
 python sweep.py --config=configs/sweeps/claims.py:smoke           shows that it runs, judges nothing
 
 A claim is supported, refuted or undecided by its checks; analysis/claims.py says how they are judged. Tests and what is
