@@ -72,7 +72,7 @@ def interrupt(environment, arguments, workdir, number):
     )
     while process.poll() is None:
         finished = len(list(workdir.glob("trials/*/*/final/results.json")))
-        begun = len(list(workdir.glob("trials/*/*/tuning/0/metrics.jsonl")))
+        begun = len({path.parents[2] for path in workdir.glob("trials/*/*/tuning/*/metrics.jsonl")})
         if finished >= 1 and begun >= 2:
             process.send_signal(number)
             break

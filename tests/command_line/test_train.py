@@ -31,7 +31,7 @@ def test_results_hold_what_other_tools_read(trained):
     assert (
         results["num_params"]["total"] == results["num_params"]["embedding"] + results["num_params"]["other"]
     )
-    assert set(results["timing"]) == {"compile_seconds", "train_seconds", "examples_per_second"}
+    assert set(results["timing"]) >= {"compile_seconds", "train_seconds", "examples_per_second"}
     for split in ("test", "validation"):
         for summary in results["metrics"][split].values():
             assert summary == over_seeds(summary["per_seed"])

@@ -7,6 +7,7 @@ import functools
 import itertools
 import os
 import pathlib
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ from .shared_data import SharedData
 from .trial import note_failure, prepare, run_trial
 
 ENGINES = ("local", "ray")
+LEAST_FREE_BYTES = 2**20  # with less a trial cannot be saved
 MAX_RETRIES = 3  # how often Ray begins a trial again whose worker died
 
 
@@ -173,7 +175,9 @@ def _attempt(run: Callable[[], None], folder: pathlib.Path) -> Outcome:
 
 
 def _failure(folder: pathlib.Path, error: BaseException, seconds: float) -> Outcome:
-    if is_disk_full(error):  # there is no room to write it down, nor any fault of the arm's
+    # What a full disk breaks first may be a library that words it its own way.
+    has_room = shutil.disk_usage(folder).free >= LEAST_FREE_BYTES
+    if is_disk_full(error) or not has_room:  # there is no room to write it down, nor any fault of the arm's
         return Outcome(seconds, str(error), is_disk_full=True)
     return Outcome(seconds, note_failure(folder, error))
 
