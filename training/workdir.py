@@ -50,15 +50,10 @@ def claim_workdir(workdir: pathlib.Path, config: Mapping[str, Any]) -> Iterator[
       ValueError: if it holds another config's run (the difference is shown), or another process is training there.
       OSError: if it cannot be created or written.
     """
-    if workdir.exists() and not workdir.is_dir():
-        raise ValueError(f"workdir {workdir} is a file; expected a folder, or the name of a new one")
+    check_is_folder(workdir)
     created = [folder for folder in (workdir, *workdir.parents) if not folder.exists()]
     workdir.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(workdir / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except filelock.Timeout as error:
-        raise ValueError(f"workdir {workdir}: another process is training here") from error
+    lock = acquire_lock(workdir, "training here")
     try:
         path = workdir / CONFIG_FILE
         if path.exists() and (difference := describe_difference(read_json(path), config)):
@@ -73,6 +68,22 @@ def claim_workdir(workdir: pathlib.Path, config: Mapping[str, Any]) -> Iterator[
             for folder in created:
                 folder.rmdir()
         lock.release()
+
+
+def check_is_folder(workdir: pathlib.Path) -> None:
+    """Raises ValueError if a workdir is a file; one that does not exist yet will do."""
+    if workdir.exists() and not workdir.is_dir():
+        raise ValueError(f"workdir {workdir} is a file; expected a folder, or the name of a new one")
+
+
+def acquire_lock(workdir: pathlib.Path, doing: str) -> filelock.BaseFileLock:
+    """Returns the lock of a folder, held; raises ValueError if another process holds it, saying what it is doing."""
+    lock = filelock.FileLock(workdir / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise ValueError(f"workdir {workdir}: another process is {doing}") from error
+    return lock
 
 
 def read_json(path: pathlib.Path) -> Any:

@@ -176,7 +176,8 @@ def _attempt(run: Callable[[], None], folder: pathlib.Path) -> Outcome:
 
 def _failure(folder: pathlib.Path, error: BaseException, seconds: float) -> Outcome:
     # What a full disk breaks first may be a library that words it its own way.
-    has_room = shutil.disk_usage(folder).free >= LEAST_FREE_BYTES
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    has_room = shutil.disk_usage(existing).free >= LEAST_FREE_BYTES
     if is_disk_full(error) or not has_room:  # there is no room to write it down, nor any fault of the arm's
         return Outcome(seconds, str(error), is_disk_full=True)
     return Outcome(seconds, note_failure(folder, error))

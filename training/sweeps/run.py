@@ -6,9 +6,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-import filelock
-
-from training.workdir import describe_difference, read_json, write_json
+from training.workdir import acquire_lock, check_is_folder, describe_difference, read_json, write_json
 
 from .engines import Engine, run_local, run_ray
 from .plan import Arm, Plan
@@ -54,15 +52,10 @@ def unfinished(plan: Plan, workdir: pathlib.Path) -> list[Arm]:
 @contextlib.contextmanager
 def claim_sweep(plan: Plan, workdir: pathlib.Path, command: str) -> Iterator[None]:
     """Claims the folder of a sweep while the context lasts, and writes sweep.json. Arms may have been added."""
-    if workdir.exists() and not workdir.is_dir():
-        raise ValueError(f"workdir {workdir} is a file; expected a folder, or the name of a new one")
+    check_is_folder(workdir)
     check_same_sweep(plan, workdir)
     workdir.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(workdir / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except filelock.Timeout as error:
-        raise ValueError(f"workdir {workdir}: another process is running this sweep") from error
+    lock = acquire_lock(workdir, "running this sweep")
     try:
         write_json(workdir / SWEEP_FILE, _content(plan, command))
         yield
