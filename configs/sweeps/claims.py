@@ -253,7 +253,7 @@ def sweep() -> Iterator[dict[str, Any]]:
 
 
 def _reviews(title: str, question: str) -> ml_collections.ConfigDict:
-    experiment = sentiment_combiners.make_experiment()
+    experiment = sentiment_combiners.make_experiment(batch_size=128)
     experiment.title, experiment.question = title, question
     return experiment
 

@@ -30,7 +30,7 @@ FRACTIONS = {
 def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     experiments = {}
     for name, fraction in FRACTIONS.items():
-        experiment = experiments[name] = sentiment_combiners.make_experiment()
+        experiment = experiments[name] = sentiment_combiners.make_experiment(batch_size=128)
         experiment.title = f"Film reviews: {fraction:.0%} of the training examples"
         experiment.question = "Which combiner does best with that many examples?"
         experiment.base.data.train_fraction = fraction

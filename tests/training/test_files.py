@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from data.atomic import write_text
 from training import workdir as files
@@ -89,7 +90,32 @@ def test_metrics_are_one_valid_json_object_per_line(tmp_path):
     write_epochs(tmp_path, [1, 2])
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert lines[1] == {"step": 20, "epoch": 2, "split": "validation", "loss": [0.5, None]}
-    assert list(tmp_path.glob("events*")), "TensorBoard events"
+
+
+def read_events(path):
+    """Reads what TensorBoard would: records of length, checksum, message, checksum."""
+    content, events = path.read_bytes(), []
+    while content:
+        length = int.from_bytes(content[:8], "little")
+        events.append(Event.FromString(content[12 : 12 + length]))
+        content = content[16 + length :]
+    return events
+
+
+def test_tensorboard_sees_each_replica_and_what_a_resumed_run_takes_back(tmp_path):
+    write_epochs(tmp_path, [1, 2])
+    (path,) = tmp_path.glob("events*")
+    version, start, *scalars = read_events(path)
+    assert version.file_version == "brain.Event:2"
+    assert (start.step, start.session_log.status) == (0, SessionLog.START)
+    seen = [(event.step, value.tag, value.simple_value) for event in scalars for value in event.summary.value]
+    assert seen == [(10, "loss/validation/seed_0", 1.0), (20, "loss/validation/seed_0", 0.5)], (
+        "no mean with a NaN"
+    )
+    path.unlink()
+    write_epochs(tmp_path, [2], resumed_at=1)
+    (path,) = tmp_path.glob("events*")
+    assert read_events(path)[1].step == 11, "TensorBoard hides steps from here on of the interrupted run"
 
 
 def test_after_an_interruption_the_metrics_are_those_of_an_undisturbed_run(tmp_path):
