@@ -29,7 +29,7 @@ def main() -> None:
     seconds: dict[str, list[float]] = {"one sweep": [], "a process each": []}
     with tempfile.TemporaryDirectory() as folder:
         _sweep(pathlib.Path(folder) / "warm")  # data and compiled programs are there for both
-        _processes(pathlib.Path(folder) / "warm", pathlib.Path(folder))
+        _processes(pathlib.Path(folder) / "warm", pathlib.Path(folder), rates=1)
         for turn in range(ROUNDS):
             workdir = pathlib.Path(folder) / str(turn)
             seconds["one sweep"].append(_sweep(workdir))
@@ -50,13 +50,19 @@ def _sweep(workdir: pathlib.Path) -> float:
     return _timed(["sweep.py", f"--config={CONFIG}", f"--workdir={workdir}"])
 
 
-def _processes(sweep: pathlib.Path, folder: pathlib.Path) -> float:
-    """Returns how long a loop over processes takes that trains what a finished sweep has trained."""
+def _processes(sweep: pathlib.Path, folder: pathlib.Path, rates: int | None = None) -> float:
+    """Returns how long a loop over processes takes that trains what a finished sweep has trained.
+
+    Args:
+      sweep: its folder.
+      folder: for the workdirs of the processes.
+      rates: how many of the rates are run for each combiner; None = all, and the chosen one again.
+    """
     experiment = sentiment_combiners.make_experiment()
     total = 0.0
     for combiner in COMBINERS:
         tuning = json.loads((sweep / f"trials/sentiment/{combiner}/tuning.json").read_text("utf-8"))
-        for rate in (*tuning["learning_rates"], tuning["chosen"]["learning_rate"]):
+        for rate in (*tuning["learning_rates"], tuning["chosen"]["learning_rate"])[:rates]:
             workdir = folder / "process"
             arguments = [
                 "train.py",
@@ -65,6 +71,7 @@ def _processes(sweep: pathlib.Path, folder: pathlib.Path) -> float:
                 f"--config.optimizer.learning_rate={rate}",
                 f"--config.optimizer.weight_decay={experiment.base.optimizer.weight_decay}",
                 f"--config.model.embedding_scale={experiment.base.model.embedding_scale}",
+                f"--config.train.batch_size={experiment.base.train.batch_size}",
                 f"--workdir={workdir}",
             ]
             total += _timed(arguments) * len(tuning["seeds"])
