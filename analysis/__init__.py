@@ -7,6 +7,8 @@ from data.nearest import nearest
 
 from .comparison import compare
 from .diagnostics import diagnose
+from .equivalences import measure_equivalences
+from .folding import fold_run
 from .learning_curve import draw_learning_curve
 from .published import check_published
 from .reference_page import write_reference_page
@@ -16,6 +18,8 @@ __all__ = ["ANALYSES", "analyze"]
 ANALYSES: dict[str, Callable[[Any], str]] = {
     "comparison": compare,
     "diagnostics": diagnose,
+    "equivalences": measure_equivalences,
+    "fold": fold_run,
     "combiner_reference": write_reference_page,
     "learning_curve": draw_learning_curve,
     "published": check_published,

@@ -7,6 +7,7 @@ from flax import nnx
 
 from .categorical import CategoricalFeatures
 from .embedding import Embedding
+from .folding import fold
 from .matching import Sizes, match_sizes
 from .mnist import ImageParts
 from .order import OrderedSentence
@@ -21,6 +22,7 @@ __all__ = [
     "OrderedSentence",
     "Sizes",
     "count_parameters",
+    "fold",
     "make_model",
     "match_sizes",
 ]

@@ -84,6 +84,7 @@ class CategoricalFeatures(nnx.Module):
             spec.num_outputs,
             dropout=config.dropout,
             dtype=self.dtype,
+            folded=config.get("folded", False),
             rngs=rngs,
         )
 

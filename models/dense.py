@@ -8,10 +8,25 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 
+class Bias(nnx.Module):
+    """h + b: what is left of a dense layer whose matrix is folded into the tables."""
+
+    def __init__(self, width: int):
+        self.bias = nnx.Param(jnp.zeros(width))
+
+    def __call__(self, h: Float[Array, "batch width"]) -> Float[Array, "batch width"]:
+        """Returns h + b."""
+        return h + self.bias[...].astype(h.dtype)
+
+
 class Dense(nnx.Module):
     """outputs = W_k relu(… relu(W_1 h + b_1) …) + b_k; without hidden layers, one linear map.
 
     In training a unit of the input and of every hidden layer is dropped with probability `dropout`.
+
+    Attributes:
+      hidden: the layers before the last; the first layer of all is a `Bias` where the model is folded.
+      output: the last layer.
     """
 
     def __init__(
@@ -22,6 +37,7 @@ class Dense(nnx.Module):
         *,
         dropout: float,
         dtype: jnp.dtype,
+        folded: bool = False,
         rngs: nnx.Rngs,
     ):
         """Builds the layers.
@@ -32,16 +48,22 @@ class Dense(nnx.Module):
           num_outputs: of the last layer.
           dropout: of the input and of every hidden layer.
           dtype: of the computation; the parameters are float32.
+          folded: whether W_1 is in the tables already (models/folding.py), so that b_1 alone is left of that layer.
           rngs: initialises the parameters.
 
         Raises:
-          ValueError: for a dropout outside [0, 1).
+          ValueError: for a dropout outside [0, 1), and a folded layer that would have to change the width.
         """
-        widths = [width_in, *hidden]
-        self.hidden = nnx.List(
-            [nnx.Linear(w_in, w_out, dtype=dtype, rngs=rngs) for w_in, w_out in itertools.pairwise(widths)]
-        )
-        self.output = nnx.Linear(widths[-1], num_outputs, dtype=dtype, rngs=rngs)
+        widths = [width_in, *hidden, num_outputs]
+        layers: list[nnx.Module] = [
+            nnx.Linear(w_in, w_out, dtype=dtype, rngs=rngs) for w_in, w_out in itertools.pairwise(widths)
+        ]
+        if folded:
+            if widths[0] != widths[1]:
+                raise ValueError(f"a folded model combines to {widths[1]} numbers, not {widths[0]}")
+            layers[0] = Bias(widths[1])
+        self.hidden = nnx.List(layers[:-1])
+        self.output = layers[-1]
         self.dropout = nnx.Dropout(check_probability("dropout", dropout))
 
     def __call__(

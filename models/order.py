@@ -70,7 +70,13 @@ class OrderedSentence(nnx.Module):
             )
             width = self.pair_combiner.out_dim
         self.dense = Dense(
-            width, sizes.hidden, spec.num_outputs, dropout=config.dropout, dtype=dtype, rngs=rngs
+            width,
+            sizes.hidden,
+            spec.num_outputs,
+            dropout=config.dropout,
+            dtype=dtype,
+            folded=config.get("folded", False),
+            rngs=rngs,
         )
 
     @staticmethod

@@ -59,6 +59,7 @@ class BagOfWords(nnx.Module):
             spec.num_outputs,
             dropout=config.dropout,
             dtype=dtype,
+            folded=config.get("folded", False),
             rngs=rngs,
         )
         self.word_dropout = check_probability("word_dropout", config.word_dropout)

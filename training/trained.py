@@ -31,6 +31,7 @@ class TrainedRun:
       diverged: the seeds that have no trained parameters; what they would predict is NaN.
       combined_width: the width of the vector that the combiner makes.
       objective: what the model's outputs mean.
+      variables: the parameters and other arrays of the models, with a leading axis of seeds.
     """
 
     def __init__(
@@ -48,9 +49,16 @@ class TrainedRun:
         self.combined_width = network.combined_width
         self.objective = network.objective
         self._network = network
-        self._variables = variables
+        self.variables = variables
         predict = functools.partial(predict_batch, network=network)
         self._predict = jax.jit(replicate(predict, config.engine.replicas))
+
+    def model(self, seed: int) -> nnx.Module:
+        """Returns the trained model of one seed; raises ValueError for one that the run does not have."""
+        if seed not in self.seeds:
+            raise ValueError(f"the run has no seed {seed}; it has {', '.join(map(str, self.seeds))}")
+        variables = jax.tree.map(lambda leaf: leaf[self.seeds.index(seed)], self.variables)
+        return nnx.merge(self._network.graphdef, *variables)
 
     def outputs(self, split: data.Split) -> np.ndarray:
         """Returns the model's outputs, float32 [seeds, examples, outputs]; NaN for a seed that diverged."""
@@ -62,7 +70,7 @@ class TrainedRun:
                 name: np.pad(array, [(0, BATCH - count)] + [(0, 0)] * (array.ndim - 1))
                 for name, array in rows.items()
             }
-            batches.append(np.asarray(self._predict(self._variables, padded))[:, :count])
+            batches.append(np.asarray(self._predict(self.variables, padded))[:, :count])
         if not batches:
             return np.zeros((len(self.seeds), 0, self.preprocessor.spec.num_outputs), np.float32)
         outputs = np.concatenate(batches, axis=1)
@@ -101,9 +109,7 @@ class TrainedRun:
 
     def flops_per_example(self, split: data.Split) -> float | None:
         """Returns the floating-point operations of one forward pass, as XLA counts them; None where it does not."""
-        one_seed = jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), self._variables
-        )
+        one_seed = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), self.variables)
         batch = {
             name: jax.ShapeDtypeStruct((BATCH, *array.shape[1:]), array.dtype)
             for name, array in split.inputs.items()
