@@ -2,6 +2,7 @@
 
 import functools
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -18,28 +19,38 @@ from .rebuilt import rebuild
 
 
 def measure_unfolding(config: Any, output: pathlib.Path) -> dict[str, Any]:
-    """Trains a sum, unless that is done already, and unfolds it at every width.
+    """Trains sums, unless that is done already, and unfolds each at every width.
 
     Args:
-      config: `unfolding` of configs/equivalences.py: `run` (a config of the task categorical whose combiner is sum),
-        `runs` (folder of the run) and `widths` (of each part of the concatenation).
+      config: `unfolding` of configs/equivalences.py: `runs` (label -> a config of the task categorical whose combiner
+        is sum), `folder` (of the runs) and `widths` (of each part of the concatenation).
       output: folder of unfolding.json, in which finished widths are kept.
 
     Returns:
-      The width as text -> {"parameters", "lost", "rmse", "apart"}: the concatenation's number of parameters; for every
-      slot and seed the share of the squared singular values that is lost; per seed the RMSE on the validation split,
-      and the root mean square difference from the sum's outputs in standard deviations of the target. "sum" -> the
-      "parameters" and "rmse" of the sum.
+      Label -> the width as text -> {"parameters", "lost", "rmse", "apart"}: the concatenation's number of parameters;
+      for every seed and slot the share of the squared singular values that is lost; per seed the RMSE on the validation
+      split, and the root mean square difference from the sum's outputs in standard deviations of the target. Under
+      "sum" instead of a width: the "parameters" and "rmse" of the sum.
     """
     settings = config.unfolding
-    workdir = pathlib.Path(settings.runs) / "sum"
-    training.run(settings.run.copy_and_resolve_references(), workdir)
-    trained = training.load(workdir)
-    validation = data.load(settings.run.task, settings.run.data).splits["validation"]
-    cells = {"sum": lambda: {**_size(trained), "rmse": trained.metrics(validation)["rmse"]}} | {
-        str(width): functools.partial(_measure, trained, validation, width) for width in settings.widths
-    }
-    return measure_cells(output / "unfolding.json", settings.to_dict(), cells, "widths")
+    cells: dict[str, Callable[[], Any]] = {}
+    for label, run in settings.runs.items():
+        workdir = pathlib.Path(settings.folder) / label.replace(" ", "_")
+        training.run(run.copy_and_resolve_references(), workdir)
+        trained = training.load(workdir)
+        validation = data.load(run.task, run.data).splits["validation"]
+        cells[f"{label} | sum"] = functools.partial(_measure_sum, trained, validation)
+        for width in settings.widths:
+            cells[f"{label} | {width}"] = functools.partial(_measure, trained, validation, width)
+    measured: dict[str, dict[str, Any]] = {}
+    for name, found in measure_cells(output / "unfolding.json", settings.to_dict(), cells, "widths").items():
+        label, _, width = name.partition(" | ")
+        measured.setdefault(label, {})[width] = found
+    return measured
+
+
+def _measure_sum(trained: TrainedRun, validation: data.Split) -> dict[str, Any]:
+    return {**_size(trained), "rmse": trained.metrics(validation)["rmse"]}
 
 
 def _measure(trained: TrainedRun, validation: data.Split, width: int) -> dict[str, Any]:

@@ -25,16 +25,20 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     rounding.seeds = (0, 1, 2)
 
     unfolding = config.unfolding = ml_collections.ConfigDict()
-    unfolding.run = categorical.get_config("combiner=sum")
-    unfolding.run.model.hidden = (64,)  # a linear head would make every table a single column
-    unfolding.run.seeds = (0, 1, 2)
-    unfolding.runs = config.output
-    unfolding.widths = (1, 2, 4, 8, 12, 16, 24, 32)
+    unfolding.folder = f"{config.output}/runs"  # of the runs; finished ones are reused
+    unfolding.runs = ml_collections.ConfigDict()
+    for label, decay in (("tuned weight decay", None), ("no weight decay", 0.0)):
+        run = unfolding.runs[label] = categorical.get_config("combiner=sum")
+        run.model.hidden = (64,)  # a linear head would make every table a single column
+        run.seeds = (0, 1, 2)
+        if decay is not None:
+            run.optimizer.weight_decay = decay
+    unfolding.widths = (1, 2, 4, 8, 16, 32)
 
     dynamics = config.dynamics = ml_collections.ConfigDict()
     dynamics.run = categorical.get_config("combiner=concat")
     dynamics.run.model.update({"match": "embed", "dim": 16, "hidden": (32,), "embedding_scale": 0.3})
-    dynamics.rates = ml_collections.ConfigDict({"sgd": 1.0, "adam": 1e-3})
+    dynamics.rates = ml_collections.ConfigDict({"sgd": 0.1, "adam": 1e-3})
     dynamics.steps = 4000
     dynamics.points = 40  # at which the validation split is looked at, ever further apart
     dynamics.batch = 256
@@ -42,6 +46,8 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
 
     if args["smoke"]:
         rounding.shapes, rounding.seeds = rounding.shapes[:2], (0,)
-        unfolding.run.train.epochs, unfolding.run.seeds, unfolding.widths = 2, (0,), (1, 4, 32)
+        unfolding.widths = (1, 4, 32)
+        for run in unfolding.runs.values():
+            run.train.epochs, run.seeds = 2, (0,)
         dynamics.steps, dynamics.points, dynamics.seeds = 100, 8, (0,)
     return config

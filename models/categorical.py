@@ -33,6 +33,7 @@ class CategoricalFeatures(nnx.Module):
       bag_combiners: one for every multi-valued field.
       numeric_combiner: of the measured vectors beside slots; None where there are none.
       embedding: "fields", the tables of categories and bins, and "numeric", the maps of numbers; those that there are.
+      folded: whether it is made by models/folding.py: the combiner is then sum.
     """
 
     def __init__(self, config: Any, spec: Any, *, sizes: Sizes, rngs: nnx.Rngs):
@@ -78,13 +79,14 @@ class CategoricalFeatures(nnx.Module):
         else:
             self.combiner, beside = beside, None
         self.numeric_combiner = beside
+        self.folded = config.get("folded", False)
         self.dense = Dense(
             self.combiner.out_dim + (beside.out_dim if beside else 0),
             sizes.hidden,
             spec.num_outputs,
             dropout=config.dropout,
             dtype=self.dtype,
-            folded=config.get("folded", False),
+            folded=self.folded,
             rngs=rngs,
         )
 
@@ -161,7 +163,8 @@ class CategoricalFeatures(nnx.Module):
         """
         combined = []
         if self.embedding:
-            combined.append(self.combiner(_stacked(self._slots(inputs))))
+            slots = self._slots(inputs)
+            combined.append(sum(slots) if self.folded else self.combiner(_stacked(slots)))
         if self.numeric_kind == "raw":
             combiner = self.numeric_combiner or self.combiner
             raw = [x.astype(self.dtype) for x in numeric.vectors(inputs["numeric"], self.groups)]
@@ -174,7 +177,7 @@ class CategoricalFeatures(nnx.Module):
         ids += [inputs[f"bag_{name}"] for name in self.bags]
         if self.numeric_kind == "binned":
             ids += numeric.bin_ids(inputs["numeric"], self.edges)
-        rows = list(self.embedding["fields"].look_up(ids)) if ids else []
+        rows = list(self.embedding["fields"].look_up(ids, one_by_one=self.folded)) if ids else []
         slots = []
         for i, vectors in enumerate(rows):
             bag = i - self.num_single

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 
 class Embedding(nnx.Module):
@@ -77,6 +77,26 @@ class Embedding(nnx.Module):
         if self.table_per_slot:
             ids = ids + self.num_rows * jnp.arange(n, dtype=ids.dtype)
         return self._vectors(self.table[...], ids)
+
+    def summed(
+        self,
+        ids: Int[Array, "*batch n"],
+        mask: Bool[Array, "*batch n"],
+        weights: Float[Array, "*batch n"] | None = None,
+    ) -> Float[Array, "*batch dim"]:
+        """Returns Σ_i w_i (mean + table[id_i]) over the slots present, [..., dim]; w_i = 1 without weights.
+
+        A lookup for every slot: XLA adds the rows as it reads them, where one lookup for all would write them down
+        first. It is for inference, since the gradient is a scatter for every slot.
+        """
+        total = jnp.zeros((*ids.shape[:-1], self.dim), self.dtype)
+        for i in range(ids.shape[-1]):
+            start = i * self.num_rows if self.table_per_slot else 0
+            row = self._vectors(self.table[...], ids[..., i] + start)
+            if weights is not None:
+                row = row * weights[..., i, None]
+            total += jnp.where(mask[..., i, None], row, 0)
+        return total
 
     def _vectors(
         self, table: Float[Array, "rows dim"], ids: Int[Array, "*batch"]

@@ -60,10 +60,17 @@ class FieldTables(nnx.Module):
         else:
             self.table = nnx.Param(draw(np.concatenate(factors), dim))
 
-    def look_up(self, ids: Sequence[Int[Array, "batch _"]]) -> tuple[Float[Array, "batch _ _"], ...]:
+    def look_up(
+        self, ids: Sequence[Int[Array, "batch _"]], *, one_by_one: bool = False
+    ) -> tuple[Float[Array, "batch _ _"], ...]:
         """Returns the rows of each slot: [batch, m_i] -> [batch, m_i, dim_i].
 
         Ids are in range by construction, so no bounds are checked.
+
+        Args:
+          ids: row numbers, one array per slot.
+          one_by_one: whether every slot is looked up for itself, which is slower, but lets XLA add up rows as it reads
+            them: for a sum, in inference.
         """
         if isinstance(self.dim, tuple):
             return tuple(
@@ -71,6 +78,8 @@ class FieldTables(nnx.Module):
                 for table, slot_ids in zip(self.tables, ids, strict=True)
             )
         shifted = [slot_ids + start for slot_ids, start in zip(ids, self._starts(), strict=True)]
+        if one_by_one:
+            return tuple(_rows(self.table[...], slot_ids, self.dtype) for slot_ids in shifted)
         rows = _rows(self.table[...], jnp.concatenate(shifted, axis=1), self.dtype)
         return tuple(jnp.split(rows, np.cumsum([s.shape[1] for s in shifted])[:-1], axis=1))
 

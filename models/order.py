@@ -69,13 +69,14 @@ class OrderedSentence(nnx.Module):
                 **dict(config.pair_combiner_options),
             )
             width = self.pair_combiner.out_dim
+        self.folded = config.get("folded", False)
         self.dense = Dense(
             width,
             sizes.hidden,
             spec.num_outputs,
             dropout=config.dropout,
             dtype=dtype,
-            folded=config.get("folded", False),
+            folded=self.folded,
             rngs=rngs,
         )
 
@@ -112,4 +113,6 @@ class OrderedSentence(nnx.Module):
         self, tokens: Int[Array, "batch slots"], weights: Float[Array, "batch slots"] | None = None
     ) -> Float[Array, "batch width"]:
         """Returns one vector per text."""
+        if self.folded:
+            return self.embedding.summed(tokens, tokens != 0, weights)
         return self.combiner(self.embedding(tokens), tokens != 0, weights)

@@ -17,6 +17,8 @@ from .matching import Sizes
 class BagOfWords(nnx.Module):
     """logits = W_k relu(… relu(W_1 combine(E[words]) + b_1) …) + b_k; without hidden layers, one linear map.
 
+    Where the model is folded (models/folding.py), combine is a sum, computed as the rows are read.
+
     In training a word is dropped from its bag with probability `word_dropout` (Iyyer et al. 2015), a hidden unit with
     probability `dropout`, the combined vector included.
     """
@@ -53,13 +55,14 @@ class BagOfWords(nnx.Module):
             raise ValueError(
                 f"combiner {config.combiner!r} has no meaning for weights: set data.weights to ''"
             )
+        self.folded = config.get("folded", False)
         self.dense = Dense(
             self.combiner.out_dim,
             sizes.hidden,
             spec.num_outputs,
             dropout=config.dropout,
             dtype=dtype,
-            folded=config.get("folded", False),
+            folded=self.folded,
             rngs=rngs,
         )
         self.word_dropout = check_probability("word_dropout", config.word_dropout)
@@ -91,5 +94,9 @@ class BagOfWords(nnx.Module):
         mask = tokens != 0
         if rngs is not None and self.word_dropout > 0:
             mask &= jax.random.bernoulli(rngs.dropout(), 1 - self.word_dropout, mask.shape)
-        h = self.combiner(self.embedding(tokens), mask, inputs.get("weights"))
+        weights = inputs.get("weights")
+        if self.folded:
+            h = self.embedding.summed(tokens, mask, weights)
+        else:
+            h = self.combiner(self.embedding(tokens), mask, weights)
         return self.dense(h, rngs)

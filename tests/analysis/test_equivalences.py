@@ -84,8 +84,8 @@ def test_the_page_shows_what_was_measured(tmp_path):
     run.data.synthetic.update({"num_values": 5, "num_train": 200, "num_validation": 50, "num_test": 50})
     run.model.update({"dim": 6, "hidden": (5,)})
     run.seeds = (0,)
-    config.unfolding.run = run
-    config.unfolding.update({"runs": str(tmp_path), "widths": (1, 5)})
+    config.unfolding.runs = ml_collections.ConfigDict({"a run": run})
+    config.unfolding.update({"folder": str(tmp_path / "runs"), "widths": (1, 5)})
     config.rounding.shapes, config.output = ((2, 4, 4),), str(tmp_path)
     analyze(config)
     page = (tmp_path / "equivalences.md").read_text()
@@ -93,7 +93,7 @@ def test_the_page_shows_what_was_measured(tmp_path):
     assert "sum, preconditioned" in page
     for figure in ("unfolding.png", "dynamics.png"):
         assert (tmp_path / figure).read_bytes().startswith(b"\x89PNG")
-    lost = [float(np.max(share)) for share in _cells(tmp_path)["5"]["lost"]]
+    lost = [float(np.max(share)) for share in _cells(tmp_path)["a run | 5"]["lost"]]
     assert max(lost) < 1e-12, "at full width nothing is lost"
 
 
