@@ -22,6 +22,8 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks.mnist
 	$(BIN)/python -m benchmarks.combiners
 	$(BIN)/python -m benchmarks.sweeps
+	$(BIN)/python -m benchmarks.folding
+	$(BIN)/python -m benchmarks.vector_sums
 
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \

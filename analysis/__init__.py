@@ -12,6 +12,7 @@ from .folding import fold_run
 from .learning_curve import draw_learning_curve
 from .published import check_published
 from .reference_page import write_reference_page
+from .vector_sums import measure_vector_sums
 
 __all__ = ["ANALYSES", "analyze"]
 
@@ -23,6 +24,7 @@ ANALYSES: dict[str, Callable[[Any], str]] = {
     "combiner_reference": write_reference_page,
     "learning_curve": draw_learning_curve,
     "published": check_published,
+    "vector_sums": measure_vector_sums,
 }
 
 

@@ -47,7 +47,10 @@ def _size_and_speed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list
         ("other parameters", *(f"{results['num_params']['other']:,}" for results in (before, after))),
         ("bytes", *(f"{BYTES_PER_NUMBER * results['num_params']['total']:,}" for results in (before, after))),
         ("numbers combined to", *(f"{results['combined_width']:,}" for results in (before, after))),
-        ("operations per example", *(_flops(results.get("flops_per_example")) for results in (before, after))),
+        (
+            "operations per example",
+            *(_flops(results.get("flops_per_example")) for results in (before, after)),
+        ),
         (
             "examples per second",
             *(f"{statistics.median(speeds[name]):,.0f}" for name in ("before", "after")),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import numpy as np
+import jax.numpy as jnp
 from flax import nnx
 
 from training.engine import Variables
@@ -24,6 +24,6 @@ def rebuild(trained: TrainedRun, change: Callable[[nnx.Module], tuple[Any, nnx.M
         config.model, model = change(trained.model(seed))
         _, params, fixed = nnx.split(model, nnx.Param, ...)
         variables.append(Variables(params, fixed))
-    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *variables)
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *variables)
     network = make_network(config, trained.preprocessor.spec)
     return TrainedRun(config, network, stacked, trained.preprocessor, trained.diverged)

@@ -43,6 +43,7 @@ def median_ratio(measured: Mapping[str, list[float]], fast: str, slow: str) -> t
 
 def _prediction(model: nnx.Module, batch: Mapping[str, jax.Array]) -> Callable[[], jax.Array]:
     graphdef, state = nnx.split(model)
+    state = jax.device_put(state)  # or arrays of the host would be moved at every call
     predict = jax.jit(lambda state, batch: nnx.merge(graphdef, state)(batch))
     return lambda: predict(state, batch)
 

@@ -1,0 +1,1 @@
+"""Reading summands back out of sums."""
