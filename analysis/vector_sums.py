@@ -6,8 +6,8 @@ from typing import Any
 from data.atomic import write_text
 
 from .sums.classic import measure_classic
-from .sums.combiner_probes import probe_combiners
-from .sums.decoder_grid import measure_decoders
+from .sums.combiner_probes import check_probes, probe_combiners
+from .sums.decoder_grid import check_decoders, measure_decoders
 from .sums.draws import measure_draws
 from .sums.figures import plot_classic, plot_draws, plot_illustration, plot_law
 from .sums.law import measure_law
@@ -28,6 +28,8 @@ def measure_vector_sums(config: Any) -> str:
     Raises:
       ValueError: for whatever a part refuses, and an output that holds results of other settings.
     """
+    check_decoders(config)  # now, and not after minutes of draws
+    check_probes(config)
     output = pathlib.Path(config.output)
     output.mkdir(parents=True, exist_ok=True)
     classic = measure_classic(config, output)

@@ -69,7 +69,7 @@ def probe_combiners(config: Any, output: pathlib.Path) -> dict[str, Any]:
       ValueError: for an unknown combiner, sizes that cannot be, and results of other settings.
     """
     settings = config.probes
-    _check(settings)
+    check_probes(config)
     kept = {key: settings[key] for key in settings if key != "combiners"}
     cells = {name: functools.partial(_measure_all, name, settings) for name in settings.combiners}
     with threadpool_limits(
@@ -85,7 +85,9 @@ def probe_combiners(config: Any, output: pathlib.Path) -> dict[str, Any]:
     return {**shared, "rows": rows, "expectations": check_expectations(rows, settings.vocabulary)}
 
 
-def _check(settings: Any) -> None:
+def check_probes(config: Any) -> None:
+    """Raises ValueError for an unknown combiner, and for sizes that cannot be."""
+    settings = config.probes
     for name in settings.combiners:
         combiner_class(name)
     if settings.vocabulary < 4:

@@ -39,7 +39,7 @@ def measure_decoders(config: Any, output: pathlib.Path) -> dict[str, Any]:
       ValueError: for an unknown decoder or kind of embeddings, a size that cannot be, and results of other settings.
     """
     settings = config.decoders
-    _check(settings)
+    check_decoders(config)
     trained, missing = None, ""
     if "trained" in settings.kinds:
         try:
@@ -85,7 +85,9 @@ def measure_decoders(config: Any, output: pathlib.Path) -> dict[str, Any]:
     }
 
 
-def _check(settings: Any) -> None:
+def check_decoders(config: Any) -> None:
+    """Raises ValueError for an unknown decoder or kind of embeddings, and for a size that cannot be."""
+    settings = config.decoders
     for name in settings.names:
         decoder(name)
     for kind in settings.kinds:  # a table of one word shows whether the kind and its settings can be

@@ -83,20 +83,14 @@ def measure_draws(config: Any, output: pathlib.Path) -> dict[str, Any]:
 
 
 def wilson_interval(share: float, num_draws: int) -> tuple[float, float]:
-    """Returns the 95% score interval of a probability.
-
-    (p + z²/2N ± z √(p (1−p)/N + z²/4N²)) / (1 + z²/N), Wilson 1927, Probable Inference, the Law of Succession, and
-    Statistical Inference.
+    """Returns the 95% score interval of a probability (Wilson 1927).
 
     Args:
       share: of the draws in which it happened.
       num_draws: N.
     """
-    z = stats.norm.isf((1 - _LEVEL) / 2)
-    shrink = 1 + z**2 / num_draws
-    middle = (share + z**2 / (2 * num_draws)) / shrink
-    half = z * math.sqrt(share * (1 - share) / num_draws + z**2 / (4 * num_draws**2)) / shrink
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+    found = stats.binomtest(round(share * num_draws), num_draws).proportion_ci(_LEVEL, method="wilson")
+    return float(found.low), float(found.high)
 
 
 def _summarise(total: int, squares: int, exact: int, num_draws: int) -> dict[str, Any]:
