@@ -1,8 +1,17 @@
 """Training: from a config to trained parameters, their metrics and the files of a run."""
 
-from .evaluation import evaluate_workdir
-from .lifecycle import run
 from .summary import print_evaluation, print_summary
+from .tasks import evaluate_workdir, run
 from .trained import TrainedRun, load
+from .words import TrainedWords, load_words
 
-__all__ = ["TrainedRun", "evaluate_workdir", "load", "print_evaluation", "print_summary", "run"]
+__all__ = [
+    "TrainedRun",
+    "TrainedWords",
+    "evaluate_workdir",
+    "load",
+    "load_words",
+    "print_evaluation",
+    "print_summary",
+    "run",
+]

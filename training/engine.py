@@ -344,8 +344,16 @@ def replicate(function: Callable[..., Any], mode: str) -> Callable[..., Any]:
     """
     check_replica_mode(mode)
     if replica_mode(mode) == "map":
-        return lambda replicas, *shared: jax.lax.map(lambda replica: function(replica, *shared), replicas)
+        return lambda replicas, *shared: _map(lambda replica: function(replica, *shared), replicas)
     return lambda replicas, *shared: jax.vmap(lambda replica: function(replica, *shared))(replicas)
+
+
+def _map(function: Callable[[Any], Any], replicas: Any) -> Any:
+    if len(jax.tree.leaves(replicas)[0]) > 1:
+        return jax.lax.map(function, replicas)
+    # A loop's carry is a copy of the replica, and its output another; alone, it is updated in place.
+    alone = function(jax.tree.map(lambda leaf: leaf[0], replicas))
+    return jax.tree.map(lambda leaf: leaf[None], alone)
 
 
 def replica_mode(mode: str) -> str:

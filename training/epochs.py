@@ -1,38 +1,73 @@
-"""The loop over epochs: every replica until it is done, with checkpoints, metric files and a clean stop."""
+"""The loop over rounds of training: until every replica is done, with checkpoints, metric files and a clean stop."""
 
 import contextlib
 import pathlib
 import signal
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
 from rich.progress import Progress
 
 from .checkpoints import ResumeCheckpoints
-from .engine import TrainState, is_active
 from .metric_files import MetricFiles
-from .progress import EpochProgress
-from .replicas import EpochOfAll, Replica, Training
+from .replicas import Replica
 
 
 class DivergedError(ArithmeticError):
     """A loss stopped being a finite number."""
 
 
+@runtime_checkable
+class Trainable(Protocol):
+    """Replicas that are trained together, round by round: an epoch each, or a stretch of a long text.
+
+    Attributes:
+      config: of the run.
+      num_rounds: of the whole training.
+      abstract_state: the shapes of the state of all replicas, which counts step and diverged_step of each.
+      remedy: what helps against divergence, besides a lower learning rate.
+    """
+
+    config: Any
+    num_rounds: int
+    abstract_state: Any
+    remedy: str
+
+    def start(self, replicas: Sequence[Replica]) -> Any:
+        """Returns the state of replicas before their first step."""
+
+    def rounds_done(self, state: Any) -> int:
+        """Returns how many rounds a state has behind it."""
+
+    def is_active(self, state: Any) -> Any:
+        """Returns whether each replica still trains."""
+
+    def epoch_after(self, rounds: int) -> float:
+        """Returns the epochs that so many rounds make."""
+
+    def make_progress(self, rounds: int, bar: Progress | None) -> Any:
+        """Returns a context whose `advance(rounds, metrics)` shows what is done; see training/progress.py."""
+
+
+RoundOfAll = Callable[
+    [Any, int], Any
+]  # (state of all replicas, rounds done) -> (state after one more, metrics)
+
+
 def train_replicas(
-    training: Training,
-    train_all: EpochOfAll,
+    training: Trainable,
+    train_all: RoundOfAll,
     replicas: Sequence[Replica],
     workdir: pathlib.Path,
     checkpoints: ResumeCheckpoints,
     *,
     stop_on_divergence: bool,
     bar: Progress | None = None,
-) -> tuple[TrainState, dict[str, float]]:
-    """Trains until every replica is done: out of epochs, out of patience or diverged.
+) -> tuple[Any, dict[str, float]]:
+    """Trains until every replica is done: out of rounds, out of patience or diverged.
 
     Args:
       training: the program.
@@ -58,38 +93,41 @@ def train_replicas(
     else:
         state, timing = restored
 
-    epoch = int(state.epoch.max())
-    saved_at, saved_epoch = time.perf_counter(), epoch
+    rounds = training.rounds_done(state)
+    saved_at, saved_rounds = time.perf_counter(), rounds
     with (
-        MetricFiles(workdir, _names(replicas), epoch) as metric_files,
-        EpochProgress(config, len(replicas), epoch, bar) as progress,
+        MetricFiles(workdir, _names(replicas), training.epoch_after(rounds)) as metric_files,
+        training.make_progress(rounds, bar) as progress,
         _stop_signals() as stop,
     ):
-        while epoch < config.train.epochs and bool(is_active(state, training.program).any()):
+        while rounds < training.num_rounds and bool(training.is_active(state).any()):
             steps_before = int(state.step.sum())
             began = time.perf_counter()
-            state, metrics = train_all(state, epoch)
+            state, metrics = train_all(state, rounds)
             metrics = jax.device_get(metrics)
             seconds = time.perf_counter() - began
             steps = int(state.step.sum()) - steps_before
             timing["train_seconds"] += seconds
             timing["step_seconds"] = min(timing["step_seconds"], seconds / steps)
-            epoch += 1
+            rounds += 1
+            epoch = training.epoch_after(rounds)
             for split, values in metrics.items():
                 metric_files.write(step=int(state.step.max()), epoch=epoch, split=split, metrics=values)
-            progress.advance(epoch, metrics["validation"])
+            progress.advance(rounds, metrics)
             if stop_on_divergence:
-                _raise_if_diverged(replicas, state)
+                _raise_if_diverged(training, replicas, state)
             is_due = time.perf_counter() - saved_at >= config.train.checkpoint_seconds
-            if is_due or (stop.requested and epoch > saved_epoch):
-                checkpoints.save(epoch, state, timing)
-                saved_at, saved_epoch = time.perf_counter(), epoch
+            if is_due or (stop.requested and rounds > saved_rounds):
+                checkpoints.save(rounds, state, timing)
+                saved_at, saved_rounds = time.perf_counter(), rounds
             if stop.requested:
-                raise KeyboardInterrupt(f"stopped after epoch {epoch}; the same command goes on from there")
+                raise KeyboardInterrupt(
+                    f"stopped after epoch {epoch:.4g}; the same command goes on from there"
+                )
         if (
             stop.requested
         ):  # after the last look at it: what is trained is not lost, but what follows is not begun
-            checkpoints.save(epoch, state, timing)
+            checkpoints.save(rounds, state, timing)
             raise KeyboardInterrupt("stopped after the last epoch; the same command goes on from there")
     return state, timing
 
@@ -106,13 +144,13 @@ def _names(replicas: Sequence[Replica]) -> list[str]:
     ]
 
 
-def _raise_if_diverged(replicas: Sequence[Replica], state: TrainState) -> None:
+def _raise_if_diverged(training: Trainable, replicas: Sequence[Replica], state: Any) -> None:
     steps = np.asarray(state.diverged_step)
     for replica, step in zip(replicas, steps, strict=True):
         if step >= 0:
             raise DivergedError(
                 f"seed {replica.seed} diverged at step {step}: the loss is not finite. A lower "
-                f"optimizer.learning_rate (now {replica.learning_rate}) or optimizer.clip_norm=1.0 may help"
+                f"optimizer.learning_rate (now {replica.learning_rate}) or {training.remedy} may help"
             )
 
 

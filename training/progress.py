@@ -1,6 +1,7 @@
 """A progress bar for people: on a terminal only, so that logs stay clean."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,20 +31,15 @@ def make_bar() -> Progress:
     )
 
 
-class EpochProgress:
-    """Shows epochs done, the monitored validation metric as mean over replicas, and the time left.
+class _Progress:
+    """A line of its own, or one in a display that is shown already."""
 
-    A line of its own, or one in a display that is shown already.
-    """
-
-    def __init__(self, config: Any, num_replicas: int, epoch: int, bar: Progress | None = None):
-        self._monitor = config.train.monitor
+    def __init__(self, name: str, total: float, completed: float, bar: Progress | None):
         self._owns_bar = bar is None
         self._bar = make_bar() if bar is None else bar
-        name = f"{config.model.combiner}, {num_replicas} seeds: epochs"
-        self._task = self._bar.add_task(name, total=config.train.epochs, completed=epoch, note="compiled")
+        self._task = self._bar.add_task(name, total=total, completed=completed, note="compiled")
 
-    def __enter__(self) -> "EpochProgress":
+    def __enter__(self) -> "_Progress":
         if self._owns_bar:
             self._bar.start()
         return self
@@ -54,10 +50,47 @@ class EpochProgress:
         else:
             self._bar.remove_task(self._task)
 
-    def advance(self, epoch: int, metrics: Mapping[str, np.ndarray]) -> None:
+
+class EpochProgress(_Progress):
+    """Shows epochs done, the monitored validation metric as mean over replicas, and the time left."""
+
+    def __init__(self, config: Any, num_replicas: int, epoch: int, bar: Progress | None = None):
+        self._monitor = config.train.monitor
+        name = f"{config.model.combiner}, {num_replicas} seeds: epochs"
+        super().__init__(name, config.train.epochs, epoch, bar)
+
+    def advance(self, epoch: int, metrics: Mapping[str, Any]) -> None:
         """Shows that an epoch is done, with the validation metrics of each replica (NaN for those that rest)."""
-        values = np.asarray(metrics[self._monitor])
+        values = np.asarray(metrics["validation"][self._monitor])
         training = values[np.isfinite(values)]
         mean = f"{training.mean():.4f}" if training.size else "-"
         text = f"validation {self._monitor} {mean} ({training.size} training)"
         self._bar.update(self._task, completed=epoch, note=text)
+
+
+class WordProgress(_Progress):
+    """Shows millions of words read by all replicas, the mean loss, words per second, and the time left."""
+
+    def __init__(
+        self,
+        name: str,
+        words_read: Callable[[int], int],
+        rounds: int,
+        num_rounds: int,
+        bar: Progress | None = None,
+    ):
+        self._words_read = words_read
+        self._began, self._read_before = time.monotonic(), words_read(rounds)
+        super().__init__(name, _millions(words_read(num_rounds)), _millions(self._read_before), bar)
+
+    def advance(self, rounds: int, metrics: Mapping[str, Any]) -> None:
+        """Shows that a round is done, with the training loss of each replica."""
+        read = self._words_read(rounds)
+        speed = (read - self._read_before) / (time.monotonic() - self._began)
+        loss = np.asarray(metrics["train"]["loss"]).mean()
+        note = f"loss {loss:.4f}, {speed:,.0f} words/s"
+        self._bar.update(self._task, completed=_millions(read), note=note)
+
+
+def _millions(words: int) -> float:
+    return round(words / 1e6, 1)

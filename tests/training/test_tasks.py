@@ -8,7 +8,7 @@ import pytest
 import data
 import training
 from configs import categorical, mnist, order
-from training import epochs
+from training import progress
 from training.streaming import split_bytes
 
 NUM_ROWS = 120
@@ -80,14 +80,14 @@ def test_evaluation_gives_the_numbers_of_training_exactly(config, trained):
 
 
 def test_an_interrupted_run_goes_on_to_the_same_numbers(config, trained, tmp_path, monkeypatch):
-    shown = epochs.EpochProgress.advance
+    shown = progress.EpochProgress.advance
 
     def interrupt(self, epoch, metrics):
         if epoch == 2:
             raise KeyboardInterrupt
         shown(self, epoch, metrics)
 
-    monkeypatch.setattr(epochs.EpochProgress, "advance", interrupt)
+    monkeypatch.setattr(progress.EpochProgress, "advance", interrupt)
     with pytest.raises(KeyboardInterrupt):
         training.run(config, tmp_path / "run")
     monkeypatch.undo()
