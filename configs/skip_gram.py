@@ -50,7 +50,7 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     optimizer.combiner_rate = 1e-3  # of Adam, for what CBOW's combiner learns itself
 
     train = config.train = ml_collections.ConfigDict()
-    train.epochs = 5
+    train.epochs = 3
     train.step_words = 4096  # words of a step, after thinning out
     train.round_words = 1_000_000  # of the corpus, between two lines of metrics.jsonl
     train.on_divergence = "stop"  # or freeze: the seed is recorded as diverged, the others go on
