@@ -24,6 +24,8 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks.sweeps
 	$(BIN)/python -m benchmarks.folding
 	$(BIN)/python -m benchmarks.vector_sums
+	$(BIN)/python -m benchmarks.skip_gram
+	$(BIN)/python -m benchmarks.nearest
 
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
