@@ -8,11 +8,14 @@ from data.nearest import nearest
 from .comparison import compare
 from .diagnostics import diagnose
 from .equivalences import measure_equivalences
+from .export import export_vectors
 from .folding import fold_run
 from .learning_curve import draw_learning_curve
 from .published import check_published
+from .queries import answer_queries
 from .reference_page import write_reference_page
 from .vector_sums import measure_vector_sums
+from .word_vectors import measure_word_vectors
 
 __all__ = ["ANALYSES", "analyze"]
 
@@ -20,11 +23,14 @@ ANALYSES: dict[str, Callable[[Any], str]] = {
     "comparison": compare,
     "diagnostics": diagnose,
     "equivalences": measure_equivalences,
+    "export_vectors": export_vectors,
     "fold": fold_run,
     "combiner_reference": write_reference_page,
     "learning_curve": draw_learning_curve,
+    "nearest": answer_queries,
     "published": check_published,
     "vector_sums": measure_vector_sums,
+    "word_vectors": measure_word_vectors,
 }
 
 

@@ -63,3 +63,16 @@ def get_base(task: str, combiner: str) -> ml_collections.ConfigDict:
     engine.replicas = "auto"  # seeds side by side (vmap) or one after the other (map) in one program
     engine.compilation_cache = ""  # a folder; '' = the user's cache folder; 'off'
     return config
+
+
+def add_pretrained(config: ml_collections.ConfigDict) -> None:
+    """Adds what a task of texts takes from word vectors: its embeddings' start, and words to look up."""
+    data = config.data
+    data.extra_vocabulary = ""  # a run, or a file of word vectors, whose words join the vocabulary
+    data.max_extra_words = 0  # the first of them, the most frequent ones; 0 = all
+
+    model = config.model
+    model.pretrained = ""  # a run, or a file of word vectors, that embeddings start from; '' = random
+    model.pretrained_mode = "tuned"  # or frozen: looked up, but not trained
+    model.pretrained_vectors = "word"  # of a run of skip-grams: word, context, sum or concat of both
+    model.pretrained_scaling = "all"  # to embedding_scale: 'all' by one number, 'each' by its own, or 'none'

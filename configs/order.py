@@ -8,7 +8,7 @@ python train.py --config=configs/order.py:combiner=gru,smoke    two seeds, two e
 import ml_collections
 
 from configs.arguments import parse_argument
-from configs.base import get_base
+from configs.base import add_pretrained, get_base
 
 # Learning rate, initial embedding scale and weight decay that did best of a few trials on the validation split of
 # order_swaps, one seed each: more of them for gru than for the others, so that they do not rank combiners. What is
@@ -58,6 +58,7 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     model.hidden = (64,)
     model.embedding_scale = embedding_scale
 
+    add_pretrained(config)
     config.optimizer.learning_rate = learning_rate
     config.optimizer.weight_decay = weight_decay
     config.optimizer.clip_norm = 1.0

@@ -9,7 +9,7 @@ The README's table says what to expect of each combiner and how long it takes.
 import ml_collections
 
 from configs.arguments import parse_argument
-from configs.base import get_base
+from configs.base import add_pretrained, get_base
 
 # Learning rate, initial embedding scale and weight decay that did best on validation, of the same fourteen trials for
 # each of these, seeds 0 to 2: rates 3e-4, 1e-3, 3e-3 by scales 0.03, 0.1 by decays 1, 3; then decays 0.3 and 10 at the
@@ -49,6 +49,7 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     model.embedding_scale = embedding_scale
     model.word_dropout = 0.2
 
+    add_pretrained(config)
     config.optimizer.learning_rate = learning_rate
     config.optimizer.weight_decay = weight_decay
 

@@ -84,6 +84,7 @@ class TextSpec(Spec):
     Attributes:
         num_slots: L, the largest number of words of one example.
         vocab_size: Rows of the embedding table, padding and unknown included.
+        num_extra: How many of them, the last ones, are of words that no training text holds.
         has_weights: Whether `inputs` hold word weights.
         is_pair: Whether an example is two texts.
     """
@@ -92,6 +93,7 @@ class TextSpec(Spec):
     vocab_size: int
     has_weights: bool = False
     is_pair: bool = False
+    num_extra: int = 0
 
     @property
     def max_length(self) -> int | None:

@@ -17,6 +17,7 @@ from data.order_grammar import SPLITS, class_names, generate
 from data.prepare import cache_folder, prepare, read
 from data.splits import take_fraction
 from data.text_preprocessor import TextPreprocessor
+from data.vector_files import extra_words
 
 # Our own data sets: what `config.data.name` may be beside "tfds:...".
 NAMES = ("order_swaps", "order_grammar")
@@ -194,6 +195,7 @@ def _fit(config: ml_collections.ConfigDict, texts: Sequence[str], classes: Seque
         text_column="text",
         label_column="label",
         id_column="",
+        extra_words=extra_words(config),
     )
 
 

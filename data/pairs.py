@@ -19,7 +19,8 @@ from data.files import Table, read_table
 from data.prepare import cache_folder
 from data.splits import stratified_splits, take_fraction
 from data.text_preprocessor import padded, table_examples
-from data.vocabulary import build_tokenizer, token_ids
+from data.vector_files import extra_words
+from data.vocabulary import build_tokenizer, count_unmet, token_ids
 
 BETWEEN = " ||| "  # what stands between the two texts of a pair where people read them
 
@@ -70,6 +71,7 @@ class PairPreprocessor:
         min_count: int,
         max_vocab: int,
         max_length: int,
+        extra_words: Sequence[str] = (),
         **columns: str,
     ) -> "PairPreprocessor":
         """Learns the vocabulary and the longest row from the training split.
@@ -80,6 +82,7 @@ class PairPreprocessor:
             min_count: Rarer words become the unknown word.
             max_vocab: Largest vocabulary, padding and unknown included; 0 for no limit.
             max_length: Words after that many are dropped; rows are trimmed further to the longest training text.
+            extra_words: Join the vocabulary; see `build_tokenizer`.
             **columns: See the class.
 
         Raises:
@@ -88,12 +91,14 @@ class PairPreprocessor:
         if max_length < 1:
             raise ValueError(f"data.max_length: expected at least 1, found {max_length}")
         texts = [*train.first.texts, *train.second.texts]
-        tokenizer = build_tokenizer(texts, min_count, max_vocab)
+        tokenizer = build_tokenizer(texts, min_count, max_vocab, extra_words)
+        rows, vocab_size = token_ids(tokenizer, texts), tokenizer.get_vocab_size()
         spec = TextSpec(
-            num_slots=min(max_length, max(map(len, token_ids(tokenizer, texts)))),
-            vocab_size=tokenizer.get_vocab_size(),
+            num_slots=min(max_length, max(map(len, rows))),
+            vocab_size=vocab_size,
             classes=tuple(classes),
             is_pair=True,
+            num_extra=count_unmet(rows, vocab_size),
         )
         return cls(spec=spec, tokenizer=tokenizer, **columns)
 
@@ -259,6 +264,7 @@ def load(config: ml_collections.ConfigDict) -> Dataset:
         min_count=config.min_count,
         max_vocab=config.max_vocab,
         max_length=config.max_length,
+        extra_words=extra_words(config),
         **columns,
     )
     encoded = {split: preprocessor.encode_pairs(splits[split]) for split in ("train", "validation", "test")}

@@ -14,6 +14,7 @@ from data.nearest import nearest
 from data.prepare import cache_folder, prepare
 from data.splits import stratified_splits, take_fraction
 from data.text_preprocessor import TextPreprocessor, table_examples
+from data.vector_files import extra_words
 
 # Our own builders: what `config.data.name` may be beside "tfds:...".
 NAMES = ("rotten_tomatoes", "tweets", "tweets/binary", "tweets/three_classes")
@@ -24,7 +25,8 @@ def load(config: ml_collections.ConfigDict) -> Dataset:
 
     Args:
         config: `config.data`: name, path, path_validation, path_test, text_column, label_column, id_column, dir,
-            min_count, max_vocab, max_length, weights, split_seed, train_fraction.
+            min_count, max_vocab, max_length, weights, split_seed, train_fraction; perhaps extra_vocabulary and
+            max_extra_words.
 
     Returns:
         Splits "train", "validation" and "test", all labelled. Those that the source lacks are cut out of its
@@ -65,6 +67,7 @@ def load(config: ml_collections.ConfigDict) -> Dataset:
         max_length=config.max_length,
         weights=config.weights,
         id_column=id_column,
+        extra_words=extra_words(config),
         **columns,
     )
     encoded = {split: preprocessor.encode_examples(examples) for split, examples in splits.items()}

@@ -15,7 +15,7 @@ from data.atomic import write_text
 from data.dataset import Split, TextSpec
 from data.examples import Examples, checked_examples, class_indices
 from data.files import Table, read_table
-from data.vocabulary import PAD_ID, build_tokenizer, smooth_idf, token_ids
+from data.vocabulary import PAD_ID, build_tokenizer, count_unmet, smooth_idf, token_ids
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,6 +55,7 @@ class TextPreprocessor:
         text_column: str,
         label_column: str,
         id_column: str,
+        extra_words: Sequence[str] = (),
     ) -> "TextPreprocessor":
         """Learns the vocabulary, the longest row and the weights from the training split.
 
@@ -68,13 +69,14 @@ class TextPreprocessor:
             text_column: See the class.
             label_column: See the class.
             id_column: See the class.
+            extra_words: Join the vocabulary; see `build_tokenizer`.
 
         Raises:
             ValueError: A limit is out of range, or no training text holds a word.
         """
         if max_length < 1:
             raise ValueError(f"data.max_length: expected at least 1, found {max_length}")
-        tokenizer = build_tokenizer(train.texts, min_count, max_vocab)
+        tokenizer = build_tokenizer(train.texts, min_count, max_vocab, extra_words)
         rows = token_ids(tokenizer, train.texts)
         vocab_size = tokenizer.get_vocab_size()
         return cls(
@@ -83,6 +85,7 @@ class TextPreprocessor:
                 vocab_size=vocab_size,
                 classes=tuple(classes),
                 has_weights=bool(weights),
+                num_extra=count_unmet(rows, vocab_size),
             ),
             tokenizer=tokenizer,
             weights=weights,

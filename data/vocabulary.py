@@ -1,5 +1,6 @@
 """Splits texts into words and numbers the words of the training set."""
 
+import itertools
 import os
 from collections.abc import Sequence
 
@@ -30,16 +31,21 @@ def _make_tokenizer(vocabulary: dict[str, int]) -> Tokenizer:
     return tokenizer
 
 
-def build_tokenizer(texts: Sequence[str], min_count: int, max_vocab: int) -> Tokenizer:
+def build_tokenizer(
+    texts: Sequence[str], min_count: int, max_vocab: int, extra_words: Sequence[str] = ()
+) -> Tokenizer:
     """Builds a word tokenizer whose vocabulary comes from `texts`.
 
     Words are lower case and NFC. Id 0 is padding, 1 an unknown word, then words by falling frequency, equal ones
-    in alphabetical order of code points.
+    in alphabetical order of code points, then the extra words that are left: those that some text holds first, and in
+    their order otherwise.
 
     Args:
         texts: The training split alone.
         min_count: Rarer words are left out; at least 1.
         max_vocab: Largest vocabulary, padding and unknown included; 0 for no limit.
+        extra_words: Join the vocabulary whatever the limits. Those that no text can hold, for it would be read as
+            several words or in lower case, are left out.
 
     Raises:
         ValueError: A limit is out of range, or no word is left.
@@ -63,12 +69,31 @@ def build_tokenizer(texts: Sequence[str], min_count: int, max_vocab: int) -> Tok
         raise ValueError(f"data.min_count: no word occurs {min_count} times in {len(texts)} training texts")
     # Training also registers "[PAD]" and "[UNK]" as special: written in a text they would become ids 0 and 1.
     # A tokenizer made anew from the vocabulary splits them into "[", "pad", "]" like any other text.
-    return _make_tokenizer(vocabulary)
+    return _make_tokenizer(_extended(vocabulary, extra_words, texts))
+
+
+def _extended(vocabulary: dict[str, int], extra_words: Sequence[str], texts: Sequence[str]) -> dict[str, int]:
+    """Returns the vocabulary with the extra words after it that are read as one word, themselves."""
+    if not extra_words:
+        return vocabulary
+    candidates = [word for word in dict.fromkeys(extra_words) if word not in vocabulary]
+    ids = range(len(vocabulary), len(vocabulary) + len(candidates))
+    tokenizer = _make_tokenizer({**vocabulary, **dict(zip(candidates, ids, strict=True))})
+    read = token_ids(tokenizer, candidates)
+    met = set(itertools.chain.from_iterable(token_ids(tokenizer, texts)))
+    kept = [(word, own) for word, own, found in zip(candidates, ids, read, strict=True) if found == [own]]
+    kept.sort(key=lambda word_and_id: word_and_id[1] not in met)
+    return {**vocabulary, **{word: len(vocabulary) + i for i, (word, _) in enumerate(kept)}}
 
 
 def token_ids(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
     """Returns the ids of each text's words, as many as the text has: nothing padded, nothing cut."""
     return [encoding.ids for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+
+
+def count_unmet(rows: Sequence[Sequence[int]], vocab_size: int) -> int:
+    """Returns how many ids after the last one that some row holds there are."""
+    return vocab_size - 1 - max(itertools.chain.from_iterable(rows))
 
 
 def smooth_idf(rows: Sequence[Sequence[int]], vocab_size: int) -> Float64[np.ndarray, "{vocab_size}"]:

@@ -6,7 +6,7 @@ import jax
 from flax import nnx
 
 from .categorical import CategoricalFeatures
-from .embedding import Embedding
+from .embedding import Embedding, is_frozen
 from .folding import fold
 from .matching import Sizes, match_sizes
 from .mnist import ImageParts
@@ -23,6 +23,7 @@ __all__ = [
     "Sizes",
     "count_parameters",
     "fold",
+    "is_frozen",
     "make_model",
     "match_sizes",
 ]

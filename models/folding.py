@@ -81,7 +81,7 @@ def _fold_text(
     folded = _build(model, fields, spec, max_bytes)
     mean = model.embedding.mean
     rows = [(mean + table) @ matrix for table, matrix in zip(tables, maps, strict=True)]
-    folded.embedding.table[...] = to_float32(np.concatenate(rows))
+    folded.embedding.set_slot_tables([to_float32(table) for table in rows])
     _set_dense(folded.dense, model.dense, bias + found.offset @ kernel)
     return fields, folded
 
@@ -155,6 +155,8 @@ def _sum_fields(config: Any, *, dim: int, **others: Any) -> Any:
     with fields.unlocked():
         fields.combiner, fields.combiner_options = "sum", type(config)()
         fields.match, fields.dim, fields.widths, fields.embedding_mean = "embed", dim, (), 0.0
+        if "pretrained" in fields:  # the tables are none that training started from
+            fields.pretrained, fields.pretrained_mode = "", "tuned"
         fields.update(others)
     return fields
 
@@ -188,11 +190,9 @@ def _set_dense(folded: Dense, dense: Dense, bias: Float64[np.ndarray, "out"]) ->
 
 def _slot_tables(embedding: Embedding) -> list[Float64[np.ndarray, "rows _"]]:
     """Returns the table of every slot; the same one many times where they share it."""
-    if isinstance(embedding.dim, tuple):
-        return [to_float64(table) for table in embedding.tables]
-    if embedding.table_per_slot:
-        return np.split(to_float64(embedding.table), embedding.num_slots)
-    return [to_float64(embedding.table)] * embedding.num_slots
+    if not embedding.table_per_slot:
+        return [np.asarray(embedding.slot_table(0), np.float64)] * embedding.num_slots
+    return [np.asarray(embedding.slot_table(slot), np.float64) for slot in range(embedding.num_slots)]
 
 
 def field_tables(tables: FieldTables) -> Sequence[Float64[np.ndarray, "rows _"]]:

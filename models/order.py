@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 from combiners import combiner_class, make_combiner
 
 from .dense import Dense, parse_dtype
-from .embedding import Embedding
+from .embedding import Embedding, is_frozen
 from .matching import Sizes
 
 
@@ -41,10 +41,12 @@ class OrderedSentence(nnx.Module):
         self.embedding = Embedding(
             num_rows=spec.vocab_size,
             num_slots=spec.num_slots,
+            num_extra=spec.num_extra,
             dim=sizes.dim,
             table_per_slot=config.table_per_slot,
             mean=combiner.embedding_mean if config.embedding_mean is None else config.embedding_mean,
             scale=config.embedding_scale,
+            frozen=is_frozen(config),
             dtype=dtype,
             rngs=rngs,
         )

@@ -52,6 +52,11 @@ class ResumeCheckpoints:
         shutil.rmtree(self._directory)
 
 
+def has_checkpoint(workdir: pathlib.Path) -> bool:
+    """Returns whether a run that is not done yet has a state to go on from."""
+    return any(path.name.isdigit() for path in (workdir / "checkpoints" / "resume").glob("*"))
+
+
 def save_best(workdir: pathlib.Path, variables: Any) -> None:
     """Saves the best epoch's parameters of every seed, replacing what an interrupted attempt may have left."""
     with ocp.StandardCheckpointer() as checkpointer:

@@ -45,7 +45,7 @@ class Trainable(Protocol):
     def is_active(self, state: Any) -> Any:
         """Returns whether each replica still trains."""
 
-    def epoch_after(self, rounds: int) -> float:
+    def epoch_after(self, rounds: int) -> int | float:
         """Returns the epochs that so many rounds make."""
 
     def make_progress(self, rounds: int, bar: Progress | None) -> Any:

@@ -14,7 +14,9 @@ from data.atomic import write_text
 from data.nearest import nearest
 
 from . import workdir as files
-from .lifecycle import check_same_data, use_compilation_cache
+from .compilation import use_compilation_cache
+from .lifecycle import check_same_data
+from .pretrained import data_of_run
 from .results import summarise
 from .trained import TrainedRun, load
 
@@ -87,7 +89,7 @@ def evaluate_workdir(
 
 def _own_split(trained: TrainedRun, workdir: pathlib.Path, split: str) -> tuple[data.Split, str]:
     """Returns a split of the data that the run was trained on, and what to call it."""
-    dataset = data.load(trained.config.task, trained.config.data)
+    dataset = data.load(trained.config.task, data_of_run(trained.config, workdir))
     if split not in dataset.splits:
         raise ValueError(
             f"unknown split {split!r}{nearest(split, dataset.splits)}; known are {', '.join(dataset.splits)}"

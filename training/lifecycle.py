@@ -6,15 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import platformdirs
 from rich.progress import Progress
 
 import data
 
 from . import workdir as files
 from .checkpoints import ResumeCheckpoints, save_best
+from .compilation import use_compilation_cache
 from .engine import Variables
 from .epochs import train_replicas
+from .pretrained import PRETRAINED_FILE, data_of_run, pretrained_of_run
 from .references import References, measure_references
 from .replicas import Training, replicas_of
 from .results import diverged_seeds, make_results, write_test_items
@@ -56,13 +57,18 @@ def run(
         if (workdir / files.CONFIG_FILE).exists() and (workdir / files.RESULTS_FILE).exists():
             return files.read_json(workdir / files.RESULTS_FILE)
         if training is None:
-            training = Training(config, data.load(config.task, config.data), len(config.seeds))
+            training = Training(
+                config, data.load(config.task, data_of_run(config, workdir)), len(config.seeds)
+            )
         dataset = training.dataset
         check_same_data(workdir, dataset)
+        pretrained = pretrained_of_run(training, workdir)
         # Only now, when nothing more can be wrong with the config, does the workdir become its own.
         files.write_json(workdir / files.CONFIG_FILE, config.to_dict())
         files.write_json(workdir / files.DATA_FILE, fingerprints(dataset))
         dataset.preprocessor.save(workdir / files.PREPROCESSOR_FILE)
+        if pretrained:
+            files.write_json(workdir / PRETRAINED_FILE, pretrained)
 
         with ResumeCheckpoints(workdir) as checkpoints, training.epochs(workdir) as train_all:
             state, timing = train_replicas(
@@ -83,21 +89,12 @@ def run(
             timing = {"compile_seconds": training.compile_seconds, **timing}
             results = make_results(config, dataset, trained, state, timing)
             results["references"] = references() if references else measure_references(config.task, dataset)
+            if pretrained:
+                results["pretrained"] = pretrained
             write_test_items(workdir, trained, dataset.splits["test"])
             files.write_json(workdir / files.RESULTS_FILE, results)
             checkpoints.delete()
     return results
-
-
-def use_compilation_cache(folder: str) -> None:
-    """Keeps compiled programs between runs: in a folder, the per-user cache folder ('') or nowhere ('off')."""
-    if folder == "off":
-        jax.config.update("jax_enable_compilation_cache", False)
-        return
-    folder = folder or str(pathlib.Path(platformdirs.user_cache_dir("combiner-ablations")) / "compiled")
-    jax.config.update("jax_enable_compilation_cache", True)
-    jax.config.update("jax_compilation_cache_dir", folder)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 def check_same_data(workdir: pathlib.Path, dataset: data.Dataset) -> None:

@@ -25,7 +25,7 @@ class MetricFiles:
     run equals that of an undisturbed one.
     """
 
-    def __init__(self, workdir: pathlib.Path, replicas: Sequence[str], epoch: float):
+    def __init__(self, workdir: pathlib.Path, replicas: Sequence[str], epoch: int | float):
         self._path = workdir / "metrics.jsonl"
         self._replicas = replicas
         kept = self._path.read_text("utf-8").splitlines() if self._path.exists() else []
@@ -46,7 +46,7 @@ class MetricFiles:
         self._file.close()
         self._events.close()
 
-    def write(self, *, step: int, epoch: float, split: str, metrics: Mapping[str, np.ndarray]) -> None:
+    def write(self, *, step: int, epoch: int | float, split: str, metrics: Mapping[str, np.ndarray]) -> None:
         """Appends the metrics of one split after one epoch; each is an array with one value per replica."""
         values = {
             name: [float(v) if math.isfinite(v) else None for v in array] for name, array in metrics.items()
@@ -68,7 +68,7 @@ class MetricFiles:
         self._events.write_event(Event(wall_time=time.time(), **fields))
 
 
-def _belongs(line: str, epoch: float) -> bool:
+def _belongs(line: str, epoch: int | float) -> bool:
     """Returns whether a line was written by this epoch; one that a kill cut short was not."""
     try:
         return json.loads(line)["epoch"] <= epoch

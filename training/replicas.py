@@ -12,11 +12,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool
+from rich.progress import Progress
 
 import data
 
-from .engine import Program, TrainState, init_state, replicate, train_epoch
+from .engine import Program, TrainState, init_state, is_active, replicate, train_epoch
 from .network import make_network, make_program
+from .pretrained import Pretrained, find_pretrained
+from .progress import EpochProgress
 from .streaming import StreamedEpochs, move_to_disk, split_bytes
 
 EpochOfAll = Callable[
@@ -30,7 +34,7 @@ class Replica:
 
     seed: int
     learning_rate: float
-    embedding_scale: float
+    embedding_scale: float = 1.0
 
 
 def replicas_of(config: Any) -> tuple[Replica, ...]:
@@ -53,12 +57,17 @@ class Training:
       program: what is fixed when it is compiled.
       num_replicas: how many train at once.
       compile_seconds: what compiling took; 0 before.
+      num_rounds: epochs of the whole training.
+      remedy: what helps against divergence, besides a lower learning rate.
     """
+
+    remedy = "optimizer.clip_norm=1.0"
 
     def __init__(self, config: Any, dataset: data.Dataset, num_replicas: int):
         self.config = config
         self.dataset = dataset
         self.num_replicas = num_replicas
+        self.num_rounds = config.train.epochs
         self.network = make_network(config, dataset.spec)
         self.program = make_program(config, self.network, dataset.spec, len(dataset.splits["train"]))
         self.compile_seconds = 0.0
@@ -77,6 +86,11 @@ class Training:
             )
 
     @functools.cached_property
+    def pretrained(self) -> Pretrained | None:
+        """The vectors that embeddings start from, None where they are random; read when first asked for."""
+        return find_pretrained(self.config, self.dataset)
+
+    @functools.cached_property
     def abstract_state(self) -> TrainState:
         """The shapes of the state of all replicas."""
         start = jax.vmap(functools.partial(init_state, program=self.program))
@@ -91,12 +105,29 @@ class Training:
             rows = [row for row, replica in enumerate(replicas) if replica.embedding_scale == scale]
             seeds = jnp.asarray([replicas[row].seed for row in rows], jnp.uint32)
             rates = jnp.asarray([replicas[row].learning_rate for row in rows], jnp.float32)
-            parts.append(self._start_at(scale)(seeds, rates))
+            state = self._start_at(scale)(seeds, rates)
+            parts.append(self.pretrained.place(state, scale) if self.pretrained else state)
             order += rows
         if len(parts) == 1:
             return parts[0]
         places = np.argsort(order)
         return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[places], *parts)
+
+    def rounds_done(self, state: TrainState) -> int:
+        """Returns how many epochs the replicas have trained for."""
+        return int(state.epoch.max())
+
+    def is_active(self, state: TrainState) -> Bool[Array, " replicas"]:
+        """Returns whether each replica still trains."""
+        return is_active(state, self.program)
+
+    def epoch_after(self, rounds: int) -> int:
+        """Returns the epochs that so many rounds make: as many."""
+        return rounds
+
+    def make_progress(self, rounds: int, bar: Progress | None) -> EpochProgress:
+        """Returns the display of a training that has done some epochs."""
+        return EpochProgress(self.config, self.num_replicas, rounds, bar)
 
     def _start_at(self, scale: float) -> Callable[..., TrainState]:
         if scale not in self._starts:

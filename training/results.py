@@ -60,12 +60,13 @@ def make_results(
         "steps_per_epoch": -(-len(dataset.splits["train"]) // batch_size),
         "diverged": diverged_seeds(config, state),
         "config": config.to_dict(),
-        "versions": _versions(),
+        "versions": versions(),
         "device": jax.devices()[0].device_kind,
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Returns those of Python and of the packages that results depend on."""
     packages = ("jax", "jaxlib", "flax", "optax", "numpy")
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}}
 

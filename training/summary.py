@@ -7,6 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from .pretrained import coverage_line
+
 
 def print_summary(results: Mapping[str, Any], workdir: pathlib.Path) -> None:
     """Prints the results of a run: metrics, references on the same split, size and time."""
@@ -20,15 +22,18 @@ def print_summary(results: Mapping[str, Any], workdir: pathlib.Path) -> None:
             table.add_row(f"{name.replace('_', ' ')} (reference)", f"test {metric}", f"{value:.4f}", "", "")
     console = _console()
     console.print(table)
+    if "pretrained" in results:
+        console.print(coverage_line(results["pretrained"]), highlight=False)
 
     params, timing, examples = results["num_params"], results["timing"], results["num_examples"]
+    unit = results.get("unit", "examples")
     counts = ", ".join(f"{count:,} {name}" for name, count in examples.items())
     console.print(
         f"{params['total']:,} parameters a seed: {params['embedding']:,} embedding, {params['other']:,} other; "
         f"combined width {results['combined_width']}",
-        f"{counts} examples; best epochs {results['best_epoch']}",
+        f"{counts} {unit}; best epochs {results['best_epoch']}",
         f"compiled in {timing['compile_seconds']:.1f} s, trained in {timing['train_seconds']:.1f} s: "
-        f"{timing['examples_per_second']:,.0f} examples/s over all seeds on {results['device']}",
+        f"{timing['examples_per_second']:,.0f} {unit}/s over all seeds on {results['device']}",
         f"results in {workdir}/results.json",
         sep="\n",
         highlight=False,

@@ -26,6 +26,17 @@ OPEN_SECTIONS = (
 )
 
 
+# Fields that a run from before they were there lacks, with the values that it ran with.
+_LATER_FIELDS = {
+    "data.extra_vocabulary": "",
+    "data.max_extra_words": 0,
+    "model.pretrained": "",
+    "model.pretrained_mode": "tuned",
+    "model.pretrained_vectors": "word",
+    "model.pretrained_scaling": "all",
+}
+
+
 def name_workdir(config_path: str, overrides: Mapping[str, Any], folder: str = "runs") -> pathlib.Path:
     """Returns <folder>/<config name>, with -<short hash> where anything was overridden.
 
@@ -102,8 +113,14 @@ def write_json(path: pathlib.Path, value: Any) -> None:
 def describe_difference(there: Mapping[str, Any], here: Mapping[str, Any], ignore: Sequence[str] = ()) -> str:
     """Returns 'field: old there, new now, …' for the fields in which two configs differ, '' where none does."""
     old, new = flatten(there), flatten(json.loads(json.dumps(here)))  # tuples as the lists of a JSON file
-    different = sorted(f for f in old.keys() | new.keys() if old.get(f) != new.get(f) and f not in ignore)
-    return ", ".join(f"{f}: {old.get(f)!r} there, {new.get(f)!r} now" for f in different)
+
+    def value(config: Mapping[str, Any], field: str) -> Any:
+        section, _, name = field.rpartition(".")  # a sweep's section is "sentiment.base.model"
+        return config.get(field, _LATER_FIELDS.get(f"{section.rpartition('.')[2]}.{name}"))
+
+    fields = sorted(old.keys() | new.keys())
+    different = [f for f in fields if value(old, f) != value(new, f) and f not in ignore]
+    return ", ".join(f"{f}: {value(old, f)!r} there, {value(new, f)!r} now" for f in different)
 
 
 def changed_splits(folder: pathlib.Path, digests: Mapping[str, str]) -> list[str]:

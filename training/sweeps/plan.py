@@ -14,6 +14,7 @@ import ml_collections
 from data.nearest import nearest
 from training.lifecycle import check_config
 from training.network import make_network, make_program
+from training.pretrained import find_pretrained
 from training.replicas import Replica
 from training.workdir import OPEN_SECTIONS, flatten
 
@@ -241,3 +242,4 @@ def _try_out(arm: Arm, shared: SharedData) -> None:
     dataset = shared.dataset(arm.config)
     network = make_network(arm.config, dataset.spec)
     make_program(arm.config, network, dataset.spec, len(dataset.splits["train"]))
+    find_pretrained(arm.config, dataset)

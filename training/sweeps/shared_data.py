@@ -7,6 +7,7 @@ from typing import Any
 
 import data
 from training.lifecycle import fingerprints
+from training.pretrained import find_pretrained
 from training.references import References, measure_references
 
 KEEP = 4  # datasets in memory at a time
@@ -33,11 +34,16 @@ class SharedData:
             return self._datasets[key]
 
     def fingerprints(self, config: Any) -> dict[str, str]:
-        """Returns {split: digest of its examples} of the dataset of a run's config."""
-        key = _key(config)
+        """Returns {split: digest of its examples} of the dataset of a run's config, and that of pretrained vectors."""
+        key = json.dumps(
+            [_key(config), config.model.get("pretrained", ""), config.model.get("pretrained_vectors")]
+        )
         with self._lock:
             if key not in self._fingerprints:
-                self._fingerprints[key] = fingerprints(self.dataset(config))
+                dataset = self.dataset(config)
+                vectors = find_pretrained(config, dataset)
+                of_vectors = {"pretrained vectors": vectors.digest()} if vectors else {}
+                self._fingerprints[key] = {**fingerprints(dataset), **of_vectors}
             return self._fingerprints[key]
 
     def references(self, config: Any) -> References:

@@ -59,6 +59,7 @@ def run(config: Any, workdir: pathlib.Path) -> dict[str, Any]:
                 f"the text of {corpus.name} has changed since the run in {workdir} began; restore it, or train in "
                 "another --workdir"
             )
+        judgements = load_judgements(config)
         training = WordTraining(config, corpus)
         files.write_json(workdir / files.CONFIG_FILE, config.to_dict())
         files.write_json(workdir / files.DATA_FILE, fingerprint)
@@ -93,7 +94,7 @@ def run(config: Any, workdir: pathlib.Path) -> dict[str, Any]:
                 "dataset": corpus.name,
                 "match": "embed",
                 "seeds": list(config.seeds),
-                "metrics": measure(trained),
+                "metrics": measure(trained, judgements),
                 "references": {},
                 "num_params": {"embedding": sizes[0], "other": sizes[1], "total": sum(sizes)},
                 "combined_width": tables["contexts"].shape[-1],
@@ -132,7 +133,7 @@ def evaluate(workdir: pathlib.Path, split: str = "test", *, path: str = "") -> d
         source, split = path, "file"
         metrics = _over_seeds(trained, word_pairs.load_word_pairs([path]))
     else:
-        measured = measure(trained)
+        measured = measure(trained, load_judgements(trained.config))
         if split not in measured:
             raise ValueError(
                 f"unknown split {split!r}{nearest(split, measured)}; known are {', '.join(measured)}"
@@ -150,19 +151,23 @@ def evaluate(workdir: pathlib.Path, split: str = "test", *, path: str = "") -> d
     return {**evaluation, "files": [str(path_written)]}
 
 
-def measure(trained: TrainedWords) -> dict[str, dict[str, Any]]:
-    """Returns {split: {set of pairs: Spearman's ρ over seeds}}; without sets that the vocabulary does not cover.
+def load_judgements(config: Any) -> tuple[word_pairs.WordPairs, ...]:
+    """Returns the sets of pairs that a config names.
 
-    Where the judgements cannot be had, there are no metrics, and stderr says so: trained vectors are not lost for it.
+    Where they cannot be had there are none, and stderr says so: vectors are worth training without them.
     """
-    data = trained.config.data
+    sources = tuple(config.data.word_pairs) or tuple(word_pairs.PAIR_SOURCES)
     try:
-        sets = word_pairs.load_word_pairs(tuple(data.word_pairs) or tuple(word_pairs.PAIR_SOURCES), data.dir)
+        return word_pairs.load_word_pairs(sources, config.data.dir)
     except ConnectionError as error:
         print(f"not held against people's judgements: {error}", file=sys.stderr)
-        sets = ()
-    validation = [pairs for pairs in sets if pairs.name == word_pairs.VALIDATION_PAIRS]
-    test = [pairs for pairs in sets if pairs.name != word_pairs.VALIDATION_PAIRS]
+        return ()
+
+
+def measure(trained: TrainedWords, judgements: Sequence[word_pairs.WordPairs]) -> dict[str, dict[str, Any]]:
+    """Returns {split: {set of pairs: Spearman's ρ over seeds}}; without sets that the vocabulary does not cover."""
+    validation = [pairs for pairs in judgements if pairs.name == word_pairs.VALIDATION_PAIRS]
+    test = [pairs for pairs in judgements if pairs.name != word_pairs.VALIDATION_PAIRS]
     return {"test": _over_seeds(trained, test), "validation": _over_seeds(trained, validation)}
 
 

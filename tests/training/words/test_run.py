@@ -1,5 +1,6 @@
 """Runs of word vectors from a text file to results.json: what they learn, resume, evaluation, and bad input."""
 
+import itertools
 import json
 
 import numpy as np
@@ -30,7 +31,7 @@ def corpus_txt(tmp_path_factory):
 @pytest.fixture(scope="session")
 def config(corpus_txt):
     """Two seeds, two epochs of three rounds; judgements that two words of one topic are alike. Copy it to change it."""
-    pairs = [f"{a},{b},1" for words in TOPICS.values() for a, b in zip(words, words[1:], strict=False)]
+    pairs = [f"{a},{b},1" for words in TOPICS.values() for a, b in itertools.pairwise(words)]
     pairs += [f"{a},{b},0" for a, b in zip(*TOPICS.values(), strict=True)]
     judged = corpus_txt.parent / "judged.csv"
     judged.write_text("\n".join(pairs) + "\n")
@@ -182,9 +183,15 @@ def test_vectors_are_kept_where_nobody_judged_their_words(config, tmp_path):
         ({"optimizer_name": "adam"}, r"optimizer.name must be adagrad or sgd, got 'adam'"),
         ({"model_window": 0}, r"model.window must be positive, got 0"),
         ({"model_window": 8}, r"model.block must be more than model.window, got 8 and 8"),
-        ({"train_step_words": 100}, r"train.step_words must be a multiple of model.block \* model.noise_blocks = 32"),
+        (
+            {"train_step_words": 100},
+            r"train.step_words must be a multiple of model.block \* model.noise_blocks = 32",
+        ),
         ({"optimizer_learning_rate": float("nan")}, r"optimizer.learning_rate must be a finite number"),
-        ({"model_objective": "cbow", "model_combiner": "summ"}, r"unknown combiner 'summ' \(did you mean 'sum'"),
+        (
+            {"model_objective": "cbow", "model_combiner": "summ"},
+            r"unknown combiner 'summ' \(did you mean 'sum'",
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_before_anything_is_written(config, tmp_path, overrides, message):
@@ -195,9 +202,7 @@ def test_a_setting_that_cannot_be_is_refused_before_anything_is_written(config, 
 
 def test_divergence_names_the_seed_and_the_step(config, tmp_path):
     with pytest.raises(ArithmeticError, match=r"seed 0 diverged at step \d+: .*train.step_words"):
-        training.run(
-            copy_of(config, optimizer_name="sgd", optimizer_learning_rate=1e30), tmp_path / "run"
-        )
+        training.run(copy_of(config, optimizer_name="sgd", optimizer_learning_rate=1e30), tmp_path / "run")
 
 
 def test_a_run_of_another_task_holds_no_word_vectors(tmp_path):
