@@ -34,7 +34,7 @@ def make_bar() -> Progress:
 class _Progress:
     """A line of its own, or one in a display that is shown already."""
 
-    def __init__(self, name: str, total: float, completed: float, bar: Progress | None):
+    def __init__(self, name: str, total: int | float, completed: int | float, bar: Progress | None):
         self._owns_bar = bar is None
         self._bar = make_bar() if bar is None else bar
         self._task = self._bar.add_task(name, total=total, completed=completed, note="compiled")
