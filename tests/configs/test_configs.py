@@ -19,6 +19,8 @@ from data.images import ImageSpec
 from data.table_preprocessor import CategoricalField, TableSpec
 from training.engine import init_state, train_step
 from training.network import make_network, make_program
+from training.words.run import check_config
+from training.words.training import make_word_program
 
 CONFIGS = {
     path.stem: importlib.import_module(f"configs.{path.stem}")
@@ -26,7 +28,8 @@ CONFIGS = {
     if path.stem not in ("__init__", "arguments", "base", "grid")
 }
 ANALYSES = [name for name, module in CONFIGS.items() if "analysis" in module.get_config()]
-RUNS = [name for name in CONFIGS if name not in ANALYSES]
+WORDS = [name for name in CONFIGS if CONFIGS[name].get_config().get("task") == "skip_gram"]
+RUNS = [name for name in CONFIGS if name not in (*ANALYSES, *WORDS)]
 NAMED = [name for name in RUNS if name not in models.MODELS]
 SPEC = TextSpec(num_slots=5, vocab_size=30, classes=("bad", "good"))
 SPECS = {
@@ -51,6 +54,15 @@ def test_every_config_builds_a_network(name, argument):
     assert len(config.seeds) == (2 if argument == "smoke" else 5)
 
 
+@pytest.mark.parametrize("name", WORDS)
+@pytest.mark.parametrize("argument", [None, "smoke", "objective=cbow,combiner=mean"])
+def test_every_config_of_word_vectors_builds_a_program(name, argument):
+    config = CONFIGS[name].get_config(argument)
+    check_config(config)
+    assert make_word_program(config, vocab_size=30).is_adaptive
+    assert len(config.seeds) == (1 if argument == "smoke" else 3)
+
+
 @pytest.mark.parametrize("name", ANALYSES)
 def test_every_analysis_names_one_that_exists_and_opens_with_its_command(name):
     module = CONFIGS[name]
@@ -58,7 +70,7 @@ def test_every_analysis_names_one_that_exists_and_opens_with_its_command(name):
     assert f"python analyze.py --config=configs/{name}.py" in module.__doc__
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", [*RUNS, *WORDS])
 def test_every_config_opens_with_its_command(name):
     assert f"python train.py --config=configs/{name}.py" in CONFIGS[name].__doc__
 
