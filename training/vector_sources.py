@@ -38,7 +38,7 @@ def load_source(source: str, which: str = "word") -> WordVectors:
             f"unknown word vectors {which!r}{nearest(which, WHICH)}; known are {', '.join(WHICH)}"
         )
     path = pathlib.Path(source)
-    of = path / files.PREPROCESSOR_FILE if path.is_dir() else path
+    of = path / files.RESULTS_FILE if path.is_dir() else path
     stamp = (of.stat().st_mtime_ns, of.stat().st_size) if of.exists() else None
     return _load_source(path, which, stamp)
 
@@ -51,6 +51,11 @@ def _load_source(path: pathlib.Path, which: str, stamp: Any) -> WordVectors:
 
         trained = load_words(path)
         word, context = trained.centre[0], trained.context[0]
+        if which == "sum" and word.shape != context.shape:
+            raise ValueError(
+                f"{path}: vectors of {word.shape[1]} numbers and contexts of {context.shape[1]} have no sum; "
+                "expected word, context or concat"
+            )
         table = {
             "word": lambda: word,
             "context": lambda: context,

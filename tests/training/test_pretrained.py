@@ -360,10 +360,23 @@ class FakeRun:
 def test_a_run_of_skip_grams_has_vectors_of_words_and_of_contexts(tmp_path, monkeypatch, which, expected):
     saved = {"format": "combiner-ablations corpus vocabulary 1", "words": WORDS, "counts": [1] * 7}
     (tmp_path / "preprocessor.json").write_text(json.dumps(saved))
-    monkeypatch.setattr("training.load_words", lambda _: FakeRun, raising=False)
+    monkeypatch.setattr("training.load_words", lambda _: FakeRun)
     source = load_source(str(tmp_path), which)
     assert source.words == WORDS
     np.testing.assert_array_equal(source.vectors, expected)
+
+
+def test_contexts_of_another_width_are_not_added(tmp_path, monkeypatch):
+    class Unequal(FakeRun):
+        context = np.zeros((2, 7, 3), np.float32)
+
+    (tmp_path / "preprocessor.json").write_text(
+        json.dumps({"format": "combiner-ablations corpus vocabulary 1"})
+    )
+    monkeypatch.setattr("training.load_words", lambda _: Unequal)
+    assert load_source(str(tmp_path), "concat").vectors.shape == (7, 11)
+    with pytest.raises(ValueError, match="vectors of 8 numbers and contexts of 3 have no sum"):
+        load_source(str(tmp_path), "sum")
 
 
 def test_a_file_that_changed_is_read_again(tmp_path):
