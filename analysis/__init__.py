@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from data.nearest import nearest
+from data import nearest as names  # the package `analysis.nearest` would shadow its function
 
 from .comparison import compare
 from .diagnostics import diagnose
@@ -50,6 +50,6 @@ def analyze(config: Any) -> str:
         raise ValueError(f"this config trains the task {config.get('task')!r}: give it to train.py")
     if config.analysis not in ANALYSES:
         raise ValueError(
-            f"unknown analysis {config.analysis!r}{nearest(config.analysis, ANALYSES)}; known are {', '.join(ANALYSES)}"
+            f"unknown analysis {config.analysis!r}{names.nearest(config.analysis, ANALYSES)}; known are {', '.join(ANALYSES)}"
         )
     return ANALYSES[config.analysis](config)
