@@ -18,8 +18,17 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 
 bench: $(VENV)/.installed-bench
+	$(BIN)/python -m benchmarks.limits
 	$(BIN)/python -m benchmarks.sentiment
+	$(BIN)/python -m benchmarks.sentiment --vocabulary=200k
+	$(BIN)/python -m benchmarks.sentiment --vocabulary=2m
 	$(BIN)/python -m benchmarks.mnist
+	$(BIN)/python -m benchmarks.categorical
+	$(BIN)/python -m benchmarks.order
+	$(BIN)/python -m benchmarks.seeds
+	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.big_table
+	$(BIN)/python -m benchmarks.compile
 	$(BIN)/python -m benchmarks.combiners
 	$(BIN)/python -m benchmarks.sweeps
 	$(BIN)/python -m benchmarks.folding

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from data import nearest as names  # the package `analysis.nearest` would shadow its function
+from training.compilation import use_compilation_cache
 
 from .comparison import compare
 from .diagnostics import diagnose
@@ -50,6 +51,8 @@ def analyze(config: Any) -> str:
         raise ValueError(f"this config trains the task {config.get('task')!r}: give it to train.py")
     if config.analysis not in ANALYSES:
         raise ValueError(
-            f"unknown analysis {config.analysis!r}{names.nearest(config.analysis, ANALYSES)}; known are {', '.join(ANALYSES)}"
+            f"unknown analysis {config.analysis!r}{names.nearest(config.analysis, ANALYSES)}; "
+            f"known are {', '.join(ANALYSES)}"
         )
+    use_compilation_cache("")
     return ANALYSES[config.analysis](config)

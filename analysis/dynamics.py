@@ -24,8 +24,8 @@ from jaxtyping import Array, Float, Int
 import data
 import models
 from models.folding import first_layer
-from training.engine import Network, Variables, forward_with_loss, predict_batch
 from training.network import make_network
+from training.step import Network, Variables, forward_with_loss, predict_batch
 
 from .cells import measure_cells
 

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from training.engine import Variables
 from training.network import make_network
+from training.step import Variables
 from training.trained import TrainedRun
 
 

@@ -1,6 +1,7 @@
 """Time per call of every combiner, forward and with its gradient, beside `sum`; the simplest beside hand-written jnp.
 
 python -m benchmarks.combiners
+python -m benchmarks.combiners --quick    three of them, few rounds
 """
 
 import time
@@ -13,7 +14,7 @@ from flax import nnx
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.measure import alternate, compare, describe_machine, save
+from benchmarks.measure import alternate, compare, describe_machine, machine_line, parser, save
 from combiners import COMBINERS, make_combiner
 
 BATCH, NUM_VECTORS, DIM = 1024, 16, 64
@@ -29,19 +30,28 @@ Call = Callable[..., jax.Array]  # (parameters, x, mask, weights) -> y
 
 def main() -> None:
     """Times them all and writes benchmarks/results/combiners.{json,md}."""
+    quick = parser(__doc__).parse_args().quick
+    rounds, fine_rounds = (2, 2) if quick else (ROUNDS, FINE_ROUNDS)
     console = Console(stderr=True)
-    names = track(COMBINERS, "combiners", console=console, disable=not console.is_terminal)
-    table = {name: _beside_sum(name) for name in names}
-    hand_written = {name: _beside_hand_written(name) for name in _HAND_WRITTEN}
-    lengths = _product_gradient()
+    chosen = ("sum", "mean", "attention") if quick else COMBINERS
+    names = track(chosen, "combiners", console=console, disable=not console.is_terminal)
+    table = {name: _beside_sum(name, rounds) for name in names}
+    hand_written = {name: _beside_hand_written(name, fine_rounds) for name in _HAND_WRITTEN}
+    lengths = _product_gradient(rounds)
     result = {
         "machine": describe_machine(),
-        "settings": {"batch": BATCH, "num_vectors": NUM_VECTORS, "dim": DIM, "rounds": ROUNDS},
+        "settings": {
+            "batch": BATCH,
+            "num_vectors": NUM_VECTORS,
+            "dim": DIM,
+            "rounds": rounds,
+            "fine_rounds": fine_rounds,
+        },
         "table": table,
         "hand_written": hand_written,
         "product_gradient": lengths,
     }
-    save("combiners", result, _markdown(result))
+    save("combiners", result, _markdown(result), quick=quick)
 
 
 def _bags(n: int, batch: int = BATCH) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -99,9 +109,7 @@ def _repeats(works: dict[str, Callable[[], Any]]) -> int:
     return max(1, min(100, round(ROUND_SECONDS / fastest / len(works))))
 
 
-def _milliseconds(
-    contenders: dict[str, Callable[[], Any]], rounds: int = ROUNDS
-) -> dict[str, dict[str, float]]:
+def _milliseconds(contenders: dict[str, Callable[[], Any]], rounds: int) -> dict[str, dict[str, float]]:
     """Returns, for each of two contenders, the median milliseconds per call and how many times `peer`'s that is."""
     repeats = _repeats(contenders)
 
@@ -122,7 +130,7 @@ def _milliseconds(
 
 
 def _compare(
-    ours: dict[str, Callable[[], Any]], peers: dict[str, Callable[[], Any]], rounds: int = ROUNDS
+    ours: dict[str, Callable[[], Any]], peers: dict[str, Callable[[], Any]], rounds: int
 ) -> dict[str, Any]:
     rows = {
         what: _milliseconds({"peer": peers[what], "ours": ours[what]}, rounds)
@@ -133,14 +141,14 @@ def _compare(
     }
 
 
-def _beside_sum(name: str) -> dict[str, Any]:
+def _beside_sum(name: str, rounds: int) -> dict[str, Any]:
     """Times one combiner beside `sum` on the same vectors: {"forward": …, "backward": …}, or {"reason": …}."""
     n = COMBINERS[name].arity or NUM_VECTORS
     try:
         ours = _works(*_call_of(name, n), n, weighted=False)
     except ValueError as refusal:
         return {"reason": str(refusal)}
-    return {"num_vectors": n, **_compare(ours, _works(*_call_of("sum", n), n, weighted=False))}
+    return {"num_vectors": n, **_compare(ours, _works(*_call_of("sum", n), n, weighted=False), rounds)}
 
 
 def _masked_sum(_: Any, x: jax.Array, mask: jax.Array, weights: jax.Array | None) -> jax.Array:
@@ -172,13 +180,13 @@ _HAND_WRITTEN: dict[str, tuple[str, Call, bool]] = {
 }
 
 
-def _beside_hand_written(name: str) -> dict[str, Any]:
+def _beside_hand_written(name: str, rounds: int) -> dict[str, Any]:
     combiner, function, weighted = _HAND_WRITTEN[name]
     ours = _works(*_call_of(combiner, NUM_VECTORS), NUM_VECTORS, weighted=weighted)
-    return _compare(ours, _works(function, None, NUM_VECTORS, weighted=weighted), FINE_ROUNDS)
+    return _compare(ours, _works(function, None, NUM_VECTORS, weighted=weighted), rounds)
 
 
-def _product_gradient() -> dict[int, dict[str, float]]:
+def _product_gradient(rounds: int) -> dict[int, dict[str, float]]:
     """Times the product with its gradient, and the sum, on as many numbers cut into shorter or longer bags."""
     rows = {}
     for n in LENGTHS:
@@ -187,7 +195,7 @@ def _product_gradient() -> dict[int, dict[str, float]]:
             _works(*_call_of(name, n), n, weighted=False, batch=batch)["backward"]
             for name in ("product", "sum")
         )
-        rows[n] = {"batch": batch, **_milliseconds({"peer": peer, "ours": ours})["ours"]}
+        rows[n] = {"batch": batch, **_milliseconds({"peer": peer, "ours": ours}, rounds)["ours"]}
     return rows
 
 
@@ -197,17 +205,17 @@ def _markdown(result: dict[str, Any]) -> str:
             f"{row[w]['milliseconds']:.2f} | {row[w]['times']:.2f}x" for w in ("forward", "backward")
         )
 
-    lengths = result["product_gradient"]
+    lengths, settings = result["product_gradient"], result["settings"]
     lines = [
         "# Combiners: time per call",
         "",
         f"A batch of {BATCH:,} bags of {NUM_VECTORS} vectors (2 where the arity is 2) of width {DIM}, float32, an "
-        f"eighth masked, jitted; medians of {ROUNDS} alternating rounds in one process. With gradient: by the vectors, "
-        "the parameters and the weights.",
+        f"eighth masked, jitted; medians of {settings['rounds']} alternating rounds in one process. With gradient: by "
+        "the vectors, the parameters and the weights.",
         "",
         "## Beside the same by hand in jnp",
         "",
-        f"Medians of {FINE_ROUNDS} rounds here.",
+        f"Medians of {settings['fine_rounds']} rounds here.",
         "",
         "| | forward ms | times by hand | with gradient ms | times by hand |",
         "|---|---:|---:|---:|---:|",
@@ -234,8 +242,7 @@ def _markdown(result: dict[str, Any]) -> str:
         f"| ms | {' | '.join(format(row['milliseconds'], '.2f') for row in lengths.values())} |",
         f"| times `sum` | {' | '.join(format(row['times'], '.2f') for row in lengths.values())} |",
     ]
-    about = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in result["machine"].items())
-    return "\n".join([*lines, "", f"Machine: {about}.", ""])
+    return "\n".join([*lines, "", machine_line(result["machine"]), ""])
 
 
 if __name__ == "__main__":

@@ -1,102 +1,172 @@
-"""Training throughput of the 1024-512-10 network with the sum beside the same network in eager PyTorch.
+"""Training throughput of the 1024-512-10 network with the sum beside the same network in PyTorch, Keras and Flax.
 
-Both train on the same images of MNIST, centred in 32x32, with Adam. The peer is what a PyTorch user would write: the
-images as one float tensor, Linear, ReLU, Linear, CrossEntropyLoss, Adam, a Python loop; with Adam's default
-implementation, with its fused one, and with the zeros around the images left out by hand, as our model does it. First
-both are started from the same parameters and must give the same losses.
+  python -m benchmarks.mnist
+  python -m benchmarks.mnist --quick
+
+All train on the same images of MNIST, centred in 32x32, by Adam. The peers are what a user would write: the images as
+one float array, two linear layers with ReLU, cross-entropy, Adam; in PyTorch also with the zeros around the images left
+out by hand, as our model does it. First all are started from the same parameters and must give the same losses.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 import torch
 from flax import nnx
+from jaxtyping import Array, Float, UInt8
 
 import data
-from benchmarks.measure import alternate, compare, describe_machine, save
-from benchmarks.rounds import (
-    EngineTraining,
-    TorchTraining,
-    copy_weights,
-    loss_difference,
-    start,
-    throughput_page,
-)
+from benchmarks.limits import dense_layers
+from benchmarks.measure import Contender, beside, describe_machine, parser, save
+from benchmarks.ours import BATCH, EngineTraining, first_losses, make_dataset, plain
+from benchmarks.pages import add_differences, add_floors, page
+from benchmarks.peers.flax_loop import FlaxTraining
+from benchmarks.peers.torch_loop import Optimizers, TorchTraining, adam, copy_weights, fused_adam
 from configs import mnist
-from training.engine import Program
-from training.network import make_network, make_program
 
-BATCH, STEPS, ROUNDS = 128, 200, 9
+STEPS, ROUNDS, CHECKED_STEPS = 400, 9, 20
 INSIDE = slice(2, 30)  # of 28x28 pixels in 32x32
+WIDTHS = (1024, 512, 10)
+OURS = "this project"
 
 
 def main() -> None:
-    """Checks that both learn the same, times them, and writes benchmarks/results/mnist.{json,md}."""
-    config = mnist.get_config("combiner=sum")
-    config.train.batch_size, config.model.dropout = BATCH, 0.0
-    config.optimizer.name, config.optimizer.weight_decay = "adam", 0.0
-    config.optimizer.schedule, config.train.patience = "constant", 10**6
-    dataset = data.load("mnist", config.data)
-    pixels = dataset.splits["train"].inputs["pixels"][: STEPS * BATCH]
-    targets = dataset.splits["train"].targets[: STEPS * BATCH]
-    program = make_program(config, make_network(config, dataset.spec), dataset.spec, len(targets))
+    """Checks that all learn the same, times them, and writes benchmarks/results/mnist.{json,md}."""
+    quick = parser(__doc__).parse_args().quick
+    steps, rounds, round_seconds = (20, 3, 0.2) if quick else (STEPS, ROUNDS, 1.5)
+    config = plain(mnist.get_config("combiner=sum"))
+    loaded = data.load("mnist", config.data)
+    pixels = loaded.splits["train"].inputs["pixels"]
+    targets = loaded.splits["train"].targets
 
-    peer = _started_alike(program, pixels, targets)
-    difference = loss_difference(program, {"pixels": pixels}, targets, peer, steps=20)
-    if difference > 5e-5:
-        raise AssertionError(f"the two models differ: losses are up to {difference:.2e} apart")
+    def first(steps: int) -> data.Dataset:
+        images = {"pixels": pixels[: steps * BATCH]}
+        return make_dataset("mnist", loaded.spec, images, targets[: steps * BATCH])
 
-    inside = pixels[:, INSIDE, INSIDE]
-    contenders = {
-        "this project": EngineTraining(program, {"pixels": pixels}, targets).round,
-        "PyTorch eager, Adam": _peer_training(pixels, targets, fused=False).round,
-        "PyTorch eager, Adam(fused=True)": _peer_training(pixels, targets, fused=True).round,
-        "PyTorch eager, Adam, 784 inputs": _peer_training(inside, targets, fused=False).round,
-        "PyTorch eager, Adam(fused=True), 784 inputs": _peer_training(inside, targets, fused=True).round,
-    }
-    seconds = alternate(contenders, ROUNDS)
-    table = compare(seconds, "this project")
-    machine = {**describe_machine(), "torch": torch.__version__, "torch_threads": torch.get_num_threads()}
+    differences = _check_alike(config, first(CHECKED_STEPS))
+    dataset = first(steps)
+    everything = _contenders(dataset)
+    groups = [
+        {name: make for name, make in everything.items() if ("compile" in name) == last}
+        for last in (False, True)
+    ]
+    own = EngineTraining(config, dataset)
+    table = beside((OURS, own), groups, rounds=rounds, round_seconds=round_seconds)
+    add_differences(table, differences)
+    whole = dense_layers(BATCH, WIDTHS, input_gradient=False)
+    inside = dense_layers(BATCH, (784, *WIDTHS[1:]), input_gradient=False)
+    ours = dense_layers(BATCH, WIDTHS, read_inputs=784, input_gradient=False)
+    costs = {name: inside if "784" in name else whole for name in everything}
+    add_floors(table, {OURS: ours, **costs})
+    machine = describe_machine()
     result = {
         "machine": machine,
-        "settings": {"network": "1024-512-10", "batch": BATCH, "steps_per_round": STEPS, "rounds": ROUNDS},
-        "largest_loss_difference": difference,
-        "seconds": seconds,
+        "settings": {"network": WIDTHS, "batch": BATCH, "rounds": rounds},
         "table": table,
     }
     about = (
-        f"1024-512-10 on images of MNIST, batch {BATCH}, Adam, float32. Median of {ROUNDS} alternating rounds of "
-        f"{STEPS} steps in one process. Losses of both from the same start agree to {difference:.0e} over 20 steps. "
-        "Our model knows that 240 of the 1,024 pixels are zeros around the images and leaves them out of its matrix "
-        "products; in the rows of 784 inputs PyTorch's network does without them, and their weights, too."
+        f"1024-512-10 on images of MNIST, batch {BATCH}, Adam, float32. Our model knows that 240 of the 1,024 pixels "
+        "are zeros around the images and leaves them out of its matrix products, so its floor has products of 784 "
+        "inputs and the optimiser of all 1,024; in the rows of 784 inputs PyTorch's network does without them, and "
+        "without their weights."
     )
-    page = throughput_page("MNIST: training throughput", about, table, STEPS, BATCH, machine)
-    save("mnist", result, page)
+    text = page("MNIST: training throughput", about, {"": table}, {"": BATCH}, rounds, machine)
+    save("mnist", result, text, quick=quick)
 
 
-def _peer_training(pixels: np.ndarray, targets: np.ndarray, *, fused: bool) -> TorchTraining:
-    inputs = torch.from_numpy(pixels.reshape(len(pixels), -1).astype(np.float32) / 255)
-    model = torch.nn.Sequential(
-        torch.nn.Linear(inputs.shape[1], 512), torch.nn.ReLU(), torch.nn.Linear(512, 10)
-    )
-    return TorchTraining(model, inputs, targets, BATCH, fused=fused)
+class _FlaxNetwork(nnx.Module):
+    """Linear, ReLU, Linear."""
+
+    def __init__(self) -> None:
+        rngs = nnx.Rngs(0)
+        self.hidden, self.output = (nnx.Linear(m, n, rngs=rngs) for m, n in ((1024, 512), (512, 10)))
+
+    def __call__(self, pixels: Float[Array, "batch 1024"]) -> Float[Array, "batch 10"]:
+        """Returns the logits."""
+        return self.output(nnx.relu(self.hidden(pixels)))
 
 
-def _started_alike(program: Program, pixels: np.ndarray, targets: np.ndarray) -> TorchTraining:
-    """Returns a peer with the parameters that our training starts from."""
-    state, peer = start(program), _peer_training(pixels, targets, fused=False)
-    ours: Any = nnx.merge(program.network.graphdef, state.params, state.fixed)
-    hidden, _, output = peer.model
-    copy_weights(
-        {
-            hidden.weight: _dense_kernel(ours).T,
-            hidden.bias: ours.bias[...],
-            output.weight: ours.dense.output.kernel[...].T,
-            output.bias: ours.dense.output.bias[...],
-        }
-    )
-    return peer
+def _contenders(dataset: data.Dataset) -> dict[str, Callable[[], Contender]]:
+    """Returns name -> what makes a contender."""
+    split = dataset.splits["train"]
+    images, targets = split.inputs["pixels"], split.targets
+    pixels = _flat(images)
+
+    def in_torch(
+        optimizers: Optimizers, inputs: np.ndarray = pixels, *, compiled: bool = False
+    ) -> Callable[[], Any]:
+        def make() -> TorchTraining:
+            layers = (torch.nn.Linear(inputs.shape[1], 512), torch.nn.ReLU(), torch.nn.Linear(512, 10))
+            return TorchTraining(
+                torch.nn.Sequential(*layers), [inputs], targets, optimizers, compiled=compiled
+            )
+
+        return make
+
+    def in_keras() -> Contender:
+        from benchmarks.peers.keras_loop import KerasTraining  # slow to import
+
+        def build(keras: Any) -> Any:
+            layers = (
+                keras.Input((1024,)),
+                keras.layers.Dense(512, activation="relu"),
+                keras.layers.Dense(10),
+            )
+            return keras.Sequential(list(layers))
+
+        return KerasTraining(build, pixels, targets)
+
+    inside = _flat(images[:, INSIDE, INSIDE])
+    return {
+        "PyTorch eager, Adam": in_torch(adam),
+        "PyTorch eager, Adam(fused=True)": in_torch(fused_adam),
+        "PyTorch eager, Adam, 784 inputs": in_torch(adam, inside),
+        "PyTorch eager, Adam(fused=True), 784 inputs": in_torch(fused_adam, inside),
+        "Keras on JAX, fit": in_keras,
+        "Flax NNX, a jitted step": lambda: FlaxTraining(_FlaxNetwork(), [pixels], targets),
+        "PyTorch, torch.compile, Adam, 784 inputs": in_torch(adam, inside, compiled=True),
+    }
+
+
+def _flat(images: UInt8[np.ndarray, "n height width"]) -> Float[np.ndarray, "n pixels"]:
+    return images.reshape(len(images), -1).astype(np.float32) / 255
+
+
+def _check_alike(config: Any, dataset: data.Dataset) -> dict[str, float]:
+    """Returns name -> the largest difference of a contender's losses from ours."""
+    ours, rows, losses = first_losses(config, dataset)
+    differences = {}
+    for name, make in _contenders(dataset).items():
+        if "compile" in name:
+            continue  # the same loop, compiled
+        peer = make()
+        _copy_into(peer.model, ours)
+        differences[name] = float(np.abs(peer.losses(rows) - losses).max())
+    return differences
+
+
+def _copy_into(model: Any, ours: Any) -> None:
+    """Starts a peer from our parameters."""
+    kernel, bias, output = _dense_kernel(ours), ours.bias[...], ours.dense.output
+    if isinstance(model, torch.nn.Module):
+        hidden, _, last = model
+        if hidden.in_features == 784:
+            kernel = kernel.reshape(32, 32, 512)[INSIDE, INSIDE].reshape(784, 512)
+        copy_weights(
+            [
+                (hidden.weight, kernel.T),
+                (hidden.bias, bias),
+                (last.weight, output.kernel[...].T),
+                (last.bias, output.bias[...]),
+            ]
+        )
+    elif isinstance(model, nnx.Module):
+        model.hidden.kernel[...], model.hidden.bias[...] = kernel, bias.copy()
+        model.output.kernel[...], model.output.bias[...] = output.kernel[...].copy(), output.bias[...].copy()
+    else:
+        model.set_weights([np.array(w) for w in (kernel, bias, output.kernel[...], output.bias[...])])
 
 
 def _dense_kernel(model: Any) -> jax.Array:

@@ -1,6 +1,7 @@
 """The search for the k nearest beside the bare product of the same queries and vectors, whose scores nobody looks at.
 
-python -m benchmarks.nearest
+  python -m benchmarks.nearest
+  python -m benchmarks.nearest --quick
 
 Takes about four minutes and 8 GB. The product is made in four ways, of which the fastest counts: in the search's own
 blocks, with a BLAS of one thread on each core; in larger blocks and as a whole, with a BLAS of all cores; in blocks by
@@ -24,10 +25,11 @@ from jaxtyping import Array, Float32
 
 from analysis.nearest import make_index, nearest
 from analysis.nearest.host import BLOCK_BYTES
-from benchmarks.measure import alternate, describe_machine, save
+from benchmarks.measure import alternate, describe_machine, machine_line, parser, save
 
 QUERIES, VECTORS, DIM, K = 1000, 1_000_000, 300, 10
 ROUNDS = 5
+QUICK_VECTORS, QUICK_ROUNDS = 20_000, 2
 LARGE = 8192  # rows
 CHECKED = 20  # queries, against all cosines in float64
 EXPECTED = 1.3  # times the product, at most
@@ -47,26 +49,31 @@ SEARCHES = {
 
 def main() -> None:
     """Times products and searches in turn and writes benchmarks/results/nearest.{json,md}."""
+    quick = parser(__doc__).parse_args().quick
+    num_vectors, rounds = (QUICK_VECTORS, QUICK_ROUNDS) if quick else (VECTORS, ROUNDS)
     rng = np.random.default_rng(0)
-    vectors = rng.standard_normal((VECTORS, DIM), np.float32)
+    vectors = rng.standard_normal((num_vectors, DIM), np.float32)
     queries = rng.standard_normal((QUERIES, DIM), np.float32)
     peak = _peak_mib(queries, vectors)  # first, because a process's peak never falls
     result = {
         "machine": describe_machine(),
         "settings": {
-            **{"queries": QUERIES, "vectors": VECTORS, "dim": DIM, "k": K, "rounds": ROUNDS},
+            **{"queries": QUERIES, "vectors": num_vectors, "dim": DIM, "k": K, "rounds": rounds},
             "block_rows": _block_rows(QUERIES),
         },
         "peak_mib": peak,
-        "many": _compare(queries, vectors, tuple(PRODUCTS)),
-        "single": _compare(queries[:1], vectors, ("blocks", "whole")),
+        "many": _compare(queries, vectors, tuple(PRODUCTS), rounds),
+        "single": _compare(queries[:1], vectors, ("blocks", "whole"), rounds),
         "equal": _equal(queries, vectors),
     }
-    save("nearest", result, _page(result))
+    save("nearest", result, _page(result), quick=quick)
 
 
 def _compare(
-    queries: Float32[np.ndarray, "Q d"], vectors: Float32[np.ndarray, "V d"], products: tuple[str, ...]
+    queries: Float32[np.ndarray, "Q d"],
+    vectors: Float32[np.ndarray, "V d"],
+    products: tuple[str, ...],
+    rounds: int,
 ) -> dict[str, Any]:
     """Times products and searches round by round; the ratios are to the product with the least median."""
     blas = threadpoolctl.ThreadpoolController()
@@ -90,13 +97,13 @@ def _compare(
         "index": lambda: nearest(queries, index, K),
         "bfloat16": lambda: nearest(queries, rounded, K),
     }
-    seconds = alternate({name: contenders[name] for name in (*products, *SEARCHES)}, ROUNDS)
+    seconds = alternate({name: contenders[name] for name in (*products, *SEARCHES)}, rounds)
     fastest = min(products, key=lambda name: statistics.median(seconds[name]))
     table = {}
-    for name, rounds in seconds.items():
-        ratios = [own / product for own, product in zip(rounds, seconds[fastest], strict=True)]
+    for name, values in seconds.items():
+        ratios = [own / product for own, product in zip(values, seconds[fastest], strict=True)]
         table[name] = {
-            "median_seconds": statistics.median(rounds),
+            "median_seconds": statistics.median(values),
             "ratio": statistics.median(ratios),
             "ratio_min": min(ratios),
             "ratio_max": max(ratios),
@@ -167,14 +174,14 @@ def _equal(queries: Float32[np.ndarray, "Q d"], vectors: Float32[np.ndarray, "V 
 
 def _page(result: Mapping[str, Any]) -> str:
     settings, many, single = result["settings"], result["many"], result["single"]
-    flops = 2e-9 * QUERIES * VECTORS * DIM
+    vectors, rounds = settings["vectors"], settings["rounds"]
+    flops = 2e-9 * QUERIES * vectors * DIM
     names = {**PRODUCTS, **SEARCHES}
-    described = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in result["machine"].items())
     lines = [
         "# The k nearest by cosine: time beside the bare product",
         "",
-        f"{QUERIES:,} queries, {VECTORS:,} vectors of {DIM} standard normal numbers in float32, k = {K}; medians of",
-        f"{ROUNDS} alternating rounds in one process. Expected beforehand: the search takes at most {EXPECTED} times",
+        f"{QUERIES:,} queries, {vectors:,} vectors of {DIM} standard normal numbers in float32, k = {K}; medians of",
+        f"{rounds} alternating rounds in one process. Expected beforehand: the search takes at most {EXPECTED} times",
         "as long as the fastest bare product, whose scores nobody looks at.",
         "",
         "| | seconds | GFLOP/s | times the fastest product (least to greatest) |",
@@ -185,7 +192,7 @@ def _page(result: Mapping[str, Any]) -> str:
         ),
         "",
         f"The search adds {result['peak_mib']:,.0f} MiB to the process's memory; all scores would be "
-        f"{4 * QUERIES * VECTORS / 2**20:,.0f} MiB. Each core multiplies {settings['block_rows']:,} rows at once.",
+        f"{4 * QUERIES * vectors / 2**20:,.0f} MiB. Each core multiplies {settings['block_rows']:,} rows at once.",
         f"Rows and cosines of the first {CHECKED} queries are {'' if result['equal'] else 'NOT '}those of a float64 "
         "product of everything, in float32, bfloat16 and float16.",
         "",
@@ -197,7 +204,7 @@ def _page(result: Mapping[str, Any]) -> str:
         "",
         "An index in bfloat16 is half as many bytes to read, and has to be converted to float32.",
         "",
-        f"Machine: {described}.",
+        machine_line(result["machine"]),
         "",
     ]
     return "\n".join(lines)

@@ -6,9 +6,9 @@ workers, its fastest way ("corpus_file").
 
   python -m benchmarks.skip_gram                  three seeds, three epochs over english/full
   python -m benchmarks.skip_gram english/small 1  three seeds, one epoch over half of it
+  python -m benchmarks.skip_gram --quick          one seed, one epoch over half of it
 """
 
-import importlib.abc
 import json
 import pathlib
 import resource
@@ -19,29 +19,36 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.measure import compare, describe_machine, save
+from benchmarks.measure import compare, describe_machine, machine_line, parser, save
 
 SEEDS, WORKERS = (0, 1, 2), 2
 SHOWN = ("wordsim353", "wordsim353_similarity", "wordsim353_relatedness", "men", "simlex999", "rare_words")
 OURS, THEIRS = "this project", "gensim, 2 workers"
 
 
-def main(name: str = "english/full", epochs: str = "3") -> None:
+def main() -> None:
     """Trains all seeds with both, in turn, and writes benchmarks/results/skip_gram.{json,md}."""
+    arguments = parser(__doc__)
+    arguments.add_argument("name", nargs="?", default="english/full")
+    arguments.add_argument("epochs", nargs="?", default="3")
+    options = arguments.parse_args()
+    name, epochs, seeds = options.name, options.epochs, SEEDS
+    if options.quick:
+        name, epochs, seeds = "english/small", "1", SEEDS[:1]
     runs: dict[str, list[dict[str, Any]]] = {OURS: [], THEIRS: []}
     with tempfile.TemporaryDirectory() as folder:
         text = pathlib.Path(folder) / "corpus.txt"
         _call("write", name, str(text))
-        for seed in SEEDS:
+        for seed in seeds:
             runs[OURS].append(_call("ours", name, str(seed), epochs))
             runs[THEIRS].append(_call("gensim", str(text), str(seed), epochs))
             print({who: results[-1] for who, results in runs.items()}, file=sys.stderr)
     seconds = {who: [result["train_seconds"] for result in results] for who, results in runs.items()}
     table = compare(seconds, OURS)
     machine = describe_machine()
-    settings = {"corpus": name, "epochs": int(epochs), "seeds": SEEDS, "dim": 100, "workers": WORKERS}
+    settings = {"corpus": name, "epochs": int(epochs), "seeds": seeds, "dim": 100, "workers": WORKERS}
     result = {"machine": machine, "settings": settings, "runs": runs, "table": table}
-    save("skip_gram", result, _page(runs, table, settings, machine))
+    save("skip_gram", result, _page(runs, table, settings, machine), quick=options.quick)
 
 
 def write_text(name: str, path: str) -> dict[str, Any]:
@@ -57,8 +64,6 @@ def write_text(name: str, path: str) -> dict[str, Any]:
 
 def train_ours(name: str, seed: str, epochs: str) -> dict[str, Any]:
     """Trains one seed with `training.run`, as train.py does."""
-    # tensorboardX loads PyTorch where it is installed; in an environment of this project alone it is not.
-    sys.meta_path.insert(0, _WithoutPyTorch())
     began = time.perf_counter()
     import training
 
@@ -110,14 +115,6 @@ def train_gensim(path: str, seed: str, epochs: str) -> dict[str, Any]:
     }
 
 
-class _WithoutPyTorch(importlib.abc.MetaPathFinder):
-    """Lets PyTorch look as if it were not installed."""
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        if name.partition(".")[0] == "torch":
-            raise ModuleNotFoundError("no PyTorch in this benchmark", name=name)
-
-
 _ROLES = {"write": write_text, "ours": train_ours, "gensim": train_gensim}
 
 
@@ -156,10 +153,10 @@ def _page(
         "# Word vectors beside gensim's",
         "",
         f"Skip-gram on `{settings['corpus']}`, {settings['epochs']} epochs, width 100, windows up to 5, 5 negatives, "
-        f"subsampling at 1e-3; every run a process of its own, in turn, {len(SEEDS)} seeds of each. Ours trains "
-        f"**{ratio['ratio']:.1f} times** ({ratio['ratio_min']:.1f} to {ratio['ratio_max']:.1f}) as fast as gensim "
-        f"4.4 with {WORKERS} workers, in {memory:.2f} times the memory (the process's peak; JAX and its compiler are "
-        "most of ours).",
+        f"subsampling at 1e-3; every run a process of its own, in turn, {len(settings['seeds'])} seeds of each. Ours "
+        f"trains **{ratio['ratio']:.1f} times** ({ratio['ratio_min']:.1f} to {ratio['ratio_max']:.1f}) as fast as "
+        f"gensim 4.4 with {WORKERS} workers, in {memory:.2f} times the memory (the process's peak; JAX and its "
+        "compiler are most of ours).",
         "",
         "| | words per second | training, s | the whole process, s | peak, MiB |",
         "|---|---:|---:|---:|---:|",
@@ -185,7 +182,7 @@ def _page(
             values = [result["spearman"][pairs] for result in results]
             cells.append(f"{_mean(values):.3f} ({min(values):.3f} to {max(values):.3f})")
         lines.append(f"| {who} | " + " | ".join(cells) + " |")
-    lines += ["", f"Machine: {', '.join(f'{key} {value}' for key, value in machine.items())}.", ""]
+    lines += ["", machine_line(machine), ""]
     return "\n".join(lines)
 
 
@@ -193,4 +190,4 @@ if __name__ == "__main__":
     if len(sys.argv) > 1 and sys.argv[1] in _ROLES:
         print(json.dumps(_ROLES[sys.argv[1]](*sys.argv[2:])))
     else:
-        main(*sys.argv[1:])
+        main()

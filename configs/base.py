@@ -48,6 +48,9 @@ def get_base(task: str, combiner: str) -> ml_collections.ConfigDict:
     optimizer.warmup_fraction = 0.0
     optimizer.weight_decay = 0.0  # times the learning rate per step; spares vectors
     optimizer.clip_norm = config_dict.placeholder(float)
+    optimizer.sparse = (
+        "auto"  # tables by row: exact, lazy (rows rest between look-ups), off; auto = exact if faster
+    )
     optimizer.options = ml_collections.ConfigDict()  # of optax, such as --config.optimizer.options.b2=0.99
 
     train = config.train = ml_collections.ConfigDict()
@@ -62,6 +65,12 @@ def get_base(task: str, combiner: str) -> ml_collections.ConfigDict:
     engine = config.engine = ml_collections.ConfigDict()
     engine.replicas = "auto"  # seeds side by side (vmap) or one after the other (map) in one program
     engine.compilation_cache = ""  # a folder; '' = the user's cache folder; 'off'
+    engine.matmul_precision = "default"  # or float32, tf32, bfloat16: docs/profiling.md
+
+    mesh = engine.mesh = ml_collections.ConfigDict()  # devices along each axis: docs/several_devices.md
+    mesh.replicas = 0  # seeds divided among devices; 0 = as many devices as there are and as divide the seeds
+    mesh.batch = 1  # a step's examples divided among devices
+    mesh.rows = 1  # the rows of embedding tables divided among devices
     return config
 
 

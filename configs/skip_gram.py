@@ -61,6 +61,7 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     engine = config.engine = ml_collections.ConfigDict()
     engine.replicas = "auto"  # seeds side by side (vmap) or one after the other (map) in one program
     engine.compilation_cache = ""  # a folder; '' = the user's cache folder; 'off'
+    engine.matmul_precision = "default"  # or float32, tf32, bfloat16: docs/profiling.md
 
     if args["smoke"]:
         config.seeds = (0,)

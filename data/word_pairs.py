@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
-from scipy import stats
 
 from data import wheels
 from data.nearest import nearest
@@ -188,6 +187,8 @@ def spearman(pairs: WordPairs, vectors: WordVectors) -> tuple[float | None, int]
     Returns:
         ρ over the m covered pairs, None where it is not defined (fewer than two pairs, or all of one score); and m.
     """
+    from scipy import stats  # takes a second to load
+
     rows, covered = pair_rows(pairs, vectors.rows)
     if len(covered) < 2:
         return None, len(covered)

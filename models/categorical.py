@@ -112,6 +112,7 @@ class CategoricalFeatures(nnx.Module):
                     num_zeros=[zeros for _, zeros in shapes],
                     dim=dim[start:stop] if isinstance(dim, tuple) else dim,
                     scales=[config.embedding_scale / count**0.5 for count in summed[name]],
+                    looked_up=name == "fields",
                     dtype=self.dtype,
                     rngs=rngs,
                 )
@@ -140,6 +141,12 @@ class CategoricalFeatures(nnx.Module):
                 "model.match=params cannot be met: measured vectors have the width that they have; use match=width"
             )
         return len(spec.vectors)
+
+    @staticmethod
+    def num_lookups(config: Any, spec: Any) -> int:
+        """Returns how many rows an example looks up."""
+        binned = len(spec.numeric) if _numeric_kind(config, spec) == "binned" else 0
+        return sum(field.max_values for field in spec.categorical) + binned
 
     @staticmethod
     def has_own_tables(config: Any) -> bool:

@@ -9,6 +9,8 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
+from .row_tables import RowTable, look_up
+
 
 class Frozen(nnx.Variable):
     """Numbers that are set once and not trained."""
@@ -89,7 +91,7 @@ class Embedding(nnx.Module):
         self.mean = mean
         self.dtype = dtype
 
-        variable = Frozen if frozen else nnx.Param
+        variable = Frozen if frozen else RowTable
 
         def draw(rows: int, width: int) -> Float[Array, "rows width"]:
             return scale * jax.random.normal(rngs.params(), (rows, width))
@@ -111,7 +113,7 @@ class Embedding(nnx.Module):
         """
         n = ids.shape[-1]
         if isinstance(self.dim, tuple):
-            return tuple(self._vectors(self.tables[i][...], ids[..., i]) for i in range(n))
+            return tuple(self._vectors(self.tables[i], ids[..., i]) for i in range(n))
         return self._looked_up(ids, jnp.arange(n, dtype=ids.dtype) if self.table_per_slot else 0)
 
     def summed(
@@ -155,14 +157,12 @@ class Embedding(nnx.Module):
         """Returns the vectors of ids in the tables of their slots."""
         trained = self.num_rows - self.num_extra
         if not self.num_extra:
-            return self._vectors(self.table[...], ids + trained * slot)
+            return self._vectors(self.table, ids + trained * slot)
         is_extra = ids >= trained
-        rows = self._vectors(self.table[...], jnp.where(is_extra, 0, ids) + trained * slot)
+        rows = self._vectors(self.table, jnp.where(is_extra, 0, ids) + trained * slot)
         extra = jnp.where(is_extra, ids - trained, 0) + self.num_extra * slot
-        return jnp.where(is_extra[..., None], self._vectors(self.extra[...], extra), rows)
+        return jnp.where(is_extra[..., None], self._vectors(self.extra, extra), rows)
 
-    def _vectors(
-        self, table: Float[Array, "rows dim"], ids: Int[Array, "*batch"]
-    ) -> Float[Array, "*batch dim"]:
-        rows = table.at[ids].get(mode="promise_in_bounds").astype(self.dtype)
+    def _vectors(self, table: nnx.Variable, ids: Int[Array, "*batch"]) -> Float[Array, "*batch dim"]:
+        rows = look_up(table, ids).astype(self.dtype)
         return rows + self.mean if self.mean else rows

@@ -11,6 +11,8 @@ from jaxtyping import Array, Float, Float32, Int
 
 from combiners import Dim
 
+from .row_tables import RowTable, look_up
+
 
 class FieldTables(nnx.Module):
     """Slot i has a table of num_rows[i] rows: looked up by a row's number, or multiplied by a number for every row.
@@ -29,6 +31,7 @@ class FieldTables(nnx.Module):
         num_zeros: Sequence[int],
         dim: Dim,
         scales: Sequence[float],
+        looked_up: bool = True,
         dtype: jnp.dtype = jnp.float32,
         rngs: nnx.Rngs,
     ):
@@ -40,6 +43,7 @@ class FieldTables(nnx.Module):
             categories, say, which tell nothing unless training teaches otherwise.
           dim: the width of a row, or one width per slot.
           scales: standard deviation of the other rows of each slot's table.
+          looked_up: whether the tables are read by `look_up`; if not, by `multiply`.
           dtype: of what comes out; the tables themselves are float32.
           rngs: the source of the initial values.
         """
@@ -54,11 +58,12 @@ class FieldTables(nnx.Module):
         def draw(factor: Float32[np.ndarray, "rows"], width: int) -> Float[Array, "rows width"]:
             return factor[:, None] * jax.random.normal(rngs.params(), (len(factor), width))
 
+        variable = RowTable if looked_up else nnx.Param
         if isinstance(dim, tuple):
             tables = [draw(factor, width) for factor, width in zip(factors, dim, strict=True)]
-            self.tables = nnx.List([nnx.Param(table) for table in tables])
+            self.tables = nnx.List([variable(table) for table in tables])
         else:
-            self.table = nnx.Param(draw(np.concatenate(factors), dim))
+            self.table = variable(draw(np.concatenate(factors), dim))
 
     def look_up(
         self, ids: Sequence[Int[Array, "batch _"]], *, one_by_one: bool = False
@@ -74,13 +79,13 @@ class FieldTables(nnx.Module):
         """
         if isinstance(self.dim, tuple):
             return tuple(
-                _rows(table[...], slot_ids, self.dtype)
+                look_up(table, slot_ids).astype(self.dtype)
                 for table, slot_ids in zip(self.tables, ids, strict=True)
             )
         shifted = [slot_ids + start for slot_ids, start in zip(ids, self._starts(), strict=True)]
         if one_by_one:
-            return tuple(_rows(self.table[...], slot_ids, self.dtype) for slot_ids in shifted)
-        rows = _rows(self.table[...], jnp.concatenate(shifted, axis=1), self.dtype)
+            return tuple(look_up(self.table, slot_ids).astype(self.dtype) for slot_ids in shifted)
+        rows = look_up(self.table, jnp.concatenate(shifted, axis=1)).astype(self.dtype)
         return tuple(jnp.split(rows, np.cumsum([s.shape[1] for s in shifted])[:-1], axis=1))
 
     def multiply(self, features: Sequence[Float[Array, "batch _"]]) -> tuple[Float[Array, "batch _"], ...]:
@@ -95,9 +100,3 @@ class FieldTables(nnx.Module):
 
     def _starts(self) -> list[int]:
         return list(itertools.accumulate(self.num_rows, initial=0))[:-1]
-
-
-def _rows(
-    table: Float[Array, "rows dim"], ids: Int[Array, "batch m"], dtype: jnp.dtype
-) -> Float[Array, "batch m dim"]:
-    return table.at[ids].get(mode="promise_in_bounds").astype(dtype)

@@ -177,6 +177,12 @@ class ImageParts(nnx.Module):
         return (spec.height // height) * (spec.width // width)
 
     @staticmethod
+    def num_lookups(config: Any, spec: Any) -> int:
+        """Returns 0: there is no table."""
+        del config, spec
+        return 0
+
+    @staticmethod
     def has_own_tables(config: Any) -> bool:
         """Returns whether every part has its own embedding, so that their widths may differ."""
         return not config.shared_embedding

@@ -89,6 +89,12 @@ class OrderedSentence(nnx.Module):
         return spec.num_slots
 
     @staticmethod
+    def num_lookups(config: Any, spec: Any) -> int:
+        """Returns how many rows an example looks up, padding included."""
+        del config
+        return spec.num_slots * (2 if spec.is_pair else 1)
+
+    @staticmethod
     def has_own_tables(config: Any) -> bool:
         """Returns whether every slot has its own table, so that their widths may differ."""
         return config.table_per_slot

@@ -76,6 +76,12 @@ class BagOfWords(nnx.Module):
         return spec.num_slots
 
     @staticmethod
+    def num_lookups(config: Any, spec: Any) -> int:
+        """Returns how many rows an example looks up, padding included."""
+        del config
+        return spec.num_slots
+
+    @staticmethod
     def has_own_tables(config: Any) -> bool:
         """Returns whether every slot has its own table, so that their widths may differ."""
         return config.table_per_slot

@@ -21,12 +21,10 @@ from jaxtyping import Array, Bool, Float, Int
 
 from combiners import make_combiner
 
+from .row_tables import RowTable
+
 OBJECTIVES = ("skip_gram", "cbow")
 LOSSES = ("negative_sampling", "softmax")
-
-
-class RowTable(nnx.Param):
-    """A table of which a step trains the rows that its batch reads."""
 
 
 class Blocks(NamedTuple):

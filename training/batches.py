@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-# One split: the model's inputs, "targets" and "bucket" (index into engine.Program.widths), each with a leading example
+# One split: the model's inputs, "targets" and "bucket" (index into step.Program.widths), each with a leading example
 # axis. A batch has "present" besides: 0 for examples that only fill it up.
 Arrays = Mapping[str, Array]
 
@@ -53,6 +53,7 @@ def batch_indices(bucket: Int[Array, " examples"], batch_size: int, key: Array |
     )
 
 
+@jax.named_scope("batches")
 def batch_at(split: Arrays, batch: Batches) -> Arrays:
     """Gathers one batch from a split that lies in device memory."""
     rows = {name: array.at[batch.rows].get(mode="promise_in_bounds") for name, array in split.items()}

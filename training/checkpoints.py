@@ -11,6 +11,7 @@ import shutil
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 
@@ -35,12 +36,16 @@ class ResumeCheckpoints:
         self._manager.save(epoch, args=ocp.args.Composite(**items))
 
     def restore(self, abstract_state: Any) -> tuple[Any, dict[str, Any]] | None:
-        """Returns the newest state, shaped as `abstract_state`, and its progress; None if there is no checkpoint."""
+        """Returns the newest state and its progress; None if there is no checkpoint.
+
+        Args:
+          abstract_state: its shapes, with their shardings where there are several devices.
+        """
         epoch = self._manager.latest_step()
         if epoch is None:
             return None
         items = {
-            "state": ocp.args.StandardRestore(_on_default_device(abstract_state)),
+            "state": ocp.args.StandardRestore(_placed(abstract_state)),
             "progress": ocp.args.JsonRestore(),
         }
         restored = self._manager.restore(epoch, args=ocp.args.Composite(**items))
@@ -49,7 +54,8 @@ class ResumeCheckpoints:
     def delete(self) -> None:
         """Removes the checkpoints of a run that is done."""
         self._manager.close()
-        shutil.rmtree(self._directory)
+        if jax.process_index() == 0:
+            shutil.rmtree(self._directory)
 
 
 def has_checkpoint(workdir: pathlib.Path) -> bool:
@@ -59,6 +65,8 @@ def has_checkpoint(workdir: pathlib.Path) -> bool:
 
 def save_best(workdir: pathlib.Path, variables: Any) -> None:
     """Saves the best epoch's parameters of every seed, replacing what an interrupted attempt may have left."""
+    if jax.process_count() > 1:  # each has all of them; the first writes them
+        variables = jax.tree.map(np.asarray, variables)
     with ocp.StandardCheckpointer() as checkpointer:
         checkpointer.save(workdir.absolute() / "checkpoints" / "best", variables, force=True)
 
@@ -67,9 +75,12 @@ def restore_best(workdir: pathlib.Path, abstract_variables: Any) -> Any:
     """Returns what `save_best` saved, shaped as `abstract_variables`."""
     with ocp.StandardCheckpointer() as checkpointer:
         path = workdir.absolute() / "checkpoints" / "best"
-        return checkpointer.restore(path, _on_default_device(abstract_variables))
+        return checkpointer.restore(path, _placed(abstract_variables))
 
 
-def _on_default_device(tree: Any) -> Any:
-    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), tree)
+def _placed(tree: Any) -> Any:
+    """Returns shapes with shardings: their own, or else that of the default device."""
+    default = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding or default), tree
+    )

@@ -5,75 +5,26 @@ leading replica axis. A replica's random numbers depend on its own seed alone, s
 and in company.
 """
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
+from . import rows
 from .batches import Arrays, Batches, Chunk, batch_at, batch_indices
-from .objectives import Objective
-from .optimizers import LearningRate
+from .step import Program, Sums, Variables, forward_with_loss, switch_width, train_step
 
-_NOT_INPUTS = ("targets", "bucket", "present")
-Sums = dict[str, Array]  # what the objective averages -> its sum over a batch
 EpochMetrics = dict[str, dict[str, Array]]  # split -> metric -> value
 
 
-class Variables(NamedTuple):
-    """The arrays of a model: those that are trained, and those that never change (a fixed random role, say)."""
-
-    params: nnx.State
-    fixed: nnx.State
-
-
-@dataclasses.dataclass(frozen=True)
-class Network:
-    """A model without its arrays.
-
-    Attributes:
-      graphdef: the structure.
-      init: rngs -> the variables of a new model.
-      objective: what its outputs mean.
-      combined_width: the width of the vector that its combiner makes.
-      variable_length: whether it accepts examples with fewer slots than the longest.
-    """
-
-    graphdef: nnx.GraphDef
-    init: Callable[[nnx.Rngs], Variables]
-    objective: Objective
-    combined_width: int
-    variable_length: bool
-
-
-@dataclasses.dataclass(frozen=True)
-class Program:
-    """What is fixed when the engine is compiled.
-
-    Attributes:
-      network: the model's structure and how its variables start.
-      optimizer: learning rate -> optax optimiser.
-      batch_size: examples per step.
-      monitor: the validation metric that picks the best epoch.
-      patience: epochs without a new best after which a replica stops.
-      widths: numbers of slots, rising, that batches are trimmed to: a batch of short examples does not pay for the
-        padding that the longest one needs. One width means no trimming.
-    """
-
-    network: Network
-    optimizer: Callable[[LearningRate], optax.GradientTransformation]
-    batch_size: int
-    monitor: str
-    patience: int
-    widths: tuple[int, ...]
-
-
 class TrainState(NamedTuple):
-    """Everything that changes while one replica trains, and the two numbers that tell replicas apart."""
+    """Everything that changes while one replica trains, and the two numbers that tell replicas apart.
+
+    Where tables are updated by row, the rows of `params` hold the optimiser's state besides (rows.RowOptimizer).
+    """
 
     seed: UInt32[Array, ""]
     learning_rate: Float[Array, ""]
@@ -90,15 +41,30 @@ class TrainState(NamedTuple):
 
 def init_state(seed: UInt32[Array, ""], learning_rate: Float[Array, ""], program: Program) -> TrainState:
     """Returns a replica before its first step."""
-    params, fixed = program.network.init(nnx.Rngs(params=jax.random.fold_in(jax.random.key(seed), 0)))
+    return begin(draw_variables(seed, program), seed, learning_rate, program)
+
+
+def draw_variables(seed: UInt32[Array, ""], program: Program) -> Variables:
+    """Returns the variables that a replica starts from."""
+    return program.network.init(nnx.Rngs(params=jax.random.fold_in(jax.random.key(seed), 0)))
+
+
+def begin(
+    variables: Variables, seed: UInt32[Array, ""], learning_rate: Float[Array, ""], program: Program
+) -> TrainState:
+    """Returns a replica before its first step that starts from some variables."""
+    params, fixed = variables
+    optimizer = program.optimizer(learning_rate)
     return TrainState(
         seed=seed,
         learning_rate=learning_rate,
         step=jnp.int32(0),
         epoch=jnp.int32(0),
-        params=params,
+        params=params if program.rows is None else rows.pack(params, program.rows),
         fixed=fixed,
-        opt_state=program.optimizer(learning_rate).init(params),
+        opt_state=optimizer.init(params)
+        if program.rows is None
+        else rows.init_rows(params, program.rows, optimizer, learning_rate),
         best_params=jax.tree.map(jnp.copy, params),
         best_score=jnp.float32(-jnp.inf),
         best_epoch=jnp.int32(0),
@@ -106,55 +72,15 @@ def init_state(seed: UInt32[Array, ""], learning_rate: Float[Array, ""], program
     )
 
 
+def start_from(state: TrainState, params: nnx.State, program: Program) -> TrainState:
+    """Returns a replica before its first step that starts from other parameters."""
+    trained = params if program.rows is None else rows.pack(params, program.rows)
+    return state._replace(params=trained, best_params=jax.tree.map(jnp.copy, params))
+
+
 def is_active(state: TrainState, program: Program) -> Bool[Array, "*replicas"]:
     """Returns whether a replica still trains: neither diverged nor out of patience."""
     return (state.diverged_step < 0) & (state.epoch - state.best_epoch < program.patience)
-
-
-def forward_with_loss(
-    params: nnx.State, fixed: nnx.State, batch: Arrays, network: Network, key: Array | None = None
-) -> tuple[Float[Array, ""], Sums]:
-    """Returns the mean loss of a batch, and the sums over it of what the objective averages.
-
-    Args:
-      params: what is differentiated.
-      fixed: the model's other arrays.
-      batch: inputs, "targets" and "present".
-      network: the model.
-      key: of the dropout in training; None to evaluate.
-    """
-    model = nnx.merge(network.graphdef, params, fixed)
-    inputs = {name: array for name, array in batch.items() if name not in _NOT_INPUTS}
-    outputs = model(inputs, rngs=None if key is None else nnx.Rngs(dropout=key))
-    values = network.objective.per_example(outputs, batch["targets"])
-    # Selected, not multiplied: what fills a batch up may be anything.
-    sums = {name: jnp.sum(jnp.where(batch["present"] > 0, v, 0)) for name, v in values.items()}
-    return sums["loss"] / jnp.sum(batch["present"]), sums
-
-
-def train_step(
-    params: nnx.State,
-    fixed: nnx.State,
-    opt_state: Any,
-    batch: Arrays,
-    width_index: Int[Array, ""],
-    key: Array,
-    learning_rate: LearningRate,
-    program: Program,
-) -> tuple[nnx.State, Any, Sums]:
-    """Takes one optimiser step on a batch trimmed to program.widths[width_index].
-
-    Returns:
-      Parameters, optimiser state and the batch's sums before the step.
-    """
-    differentiate = jax.value_and_grad(forward_with_loss, has_aux=True)
-
-    def at_width(batch: Arrays) -> Any:
-        return differentiate(params, fixed, batch, program.network, key)
-
-    (_, sums), grads = _switch_width(at_width, batch, width_index, program)
-    updates, opt_state = program.optimizer(learning_rate).update(grads, opt_state, params)
-    return optax.apply_updates(params, updates), opt_state, sums
 
 
 def train_epoch(
@@ -179,7 +105,7 @@ def train_epoch(
     def run(state: TrainState) -> tuple[TrainState, EpochMetrics]:
         batches = plan_epoch(state, epoch, train["bucket"], program)
         state, train_sums = take_steps(state, batches, 0, lambda batch: batch_at(train, batch), program)
-        variables = Variables(state.params, state.fixed)
+        variables = current_variables(state, program)
         sums = {"train": train_sums, "validation": evaluation_sums(variables, validation, program)}
         targets = {"train": train["targets"], "validation": validation["targets"]}
         return finish_epoch(state, sums, targets, program)
@@ -187,6 +113,15 @@ def train_epoch(
     return jax.lax.cond(is_active(state, program), run, lambda state: (state, no_metrics(program)), state)
 
 
+def current_variables(state: TrainState, program: Program) -> Variables:
+    """Returns what a replica's model reads as it is now."""
+    params = state.params
+    if program.rows is not None:
+        params = rows.readable(params, state.opt_state, program.rows)
+    return Variables(params, state.fixed)
+
+
+@jax.named_scope("batches")
 def plan_epoch(
     state: TrainState, epoch: Int[Array, ""], bucket: Int[Array, " examples"], program: Program
 ) -> Batches:
@@ -226,7 +161,7 @@ def take_steps(
             params,
             state.fixed,
             opt_state,
-            examples(batch),
+            program.divide_batch(examples(batch)),
             batch.width_index,
             jax.random.fold_in(dropout_key, index),
             state.learning_rate,
@@ -242,6 +177,7 @@ def take_steps(
     return state._replace(params=params, opt_state=opt_state, step=steps, diverged_step=diverged_step), sums
 
 
+@jax.named_scope("validation")
 def finish_epoch(
     state: TrainState, sums: Mapping[str, Sums], targets: Mapping[str, Array], program: Program
 ) -> tuple[TrainState, EpochMetrics]:
@@ -268,11 +204,17 @@ def finish_epoch(
     score = sign * metrics["validation"][program.monitor]
     is_best = (score > state.best_score) & (diverged_step < 0)
     done = state.epoch + 1
+    if program.rows is None:
+        best = jax.tree.map(lambda new, old: jnp.where(is_best, new, old), state.params, state.best_params)
+    else:
+        best = jax.lax.cond(
+            is_best,
+            lambda: rows.unpack(state.params, state.opt_state, program.rows),
+            lambda: state.best_params,
+        )
     return state._replace(
         epoch=done,
-        best_params=jax.tree.map(
-            lambda new, old: jnp.where(is_best, new, old), state.params, state.best_params
-        ),
+        best_params=best,
         best_score=jnp.where(is_best, score, state.best_score),
         best_epoch=jnp.where(is_best, done, state.best_epoch),
         diverged_step=diverged_step,
@@ -285,12 +227,14 @@ def no_metrics(program: Program) -> EpochMetrics:
     return {"train": nothing, "validation": nothing}
 
 
+@jax.named_scope("validation")
 def evaluation_sums(variables: Variables, split: Arrays, program: Program) -> Sums:
     """Returns the sums over every batch [steps] of a split that lies in device memory."""
     batches = batch_indices(split["bucket"], program.batch_size)
     return evaluate_steps(variables, batches, lambda batch: batch_at(split, batch), program)
 
 
+@jax.named_scope("validation")
 def evaluate_steps(
     variables: Variables, batches: Batches | Chunk, examples: Callable[[Any], Arrays], program: Program
 ) -> Sums:
@@ -300,7 +244,8 @@ def evaluate_steps(
         def at_width(arrays: Arrays) -> Any:
             return forward_with_loss(*variables, arrays, program.network)
 
-        return None, _switch_width(at_width, examples(batch), batch.width_index, program)[1]
+        arrays = program.divide_batch(examples(batch))
+        return None, switch_width(at_width, arrays, batch.width_index, program)[1]
 
     return jax.lax.scan(step, None, batches)[1]
 
@@ -309,61 +254,3 @@ def _epoch_keys(state: TrainState) -> tuple[Array, Array]:
     """Returns the random keys of a replica's epoch: of its order, and of its dropout."""
     order_key, dropout_key = jax.random.split(jax.random.fold_in(jax.random.key(state.seed), 1 + state.epoch))
     return order_key, dropout_key
-
-
-def predict_batch(variables: Variables, inputs: Arrays, network: Network) -> Float[Array, "batch out"]:
-    """Returns the outputs for one batch of inputs, in evaluation mode."""
-    return nnx.merge(network.graphdef, *variables)(inputs)
-
-
-def _switch_width(
-    function: Callable[[Arrays], Any], batch: Arrays, width_index: Int[Array, ""], program: Program
-) -> Any:
-    """Applies a function to a batch whose inputs [batch, slots, …] are trimmed to the width that it needs."""
-    if len(program.widths) == 1:
-        return function(batch)
-
-    def trimmed(width: int) -> Callable[[Arrays], Any]:
-        return lambda batch: function(
-            {name: array if name in _NOT_INPUTS else array[:, :width] for name, array in batch.items()}
-        )
-
-    return jax.lax.switch(width_index, [trimmed(width) for width in program.widths], batch)
-
-
-def replicate(function: Callable[..., Any], mode: str) -> Callable[..., Any]:
-    """Gives a function of (replica, *shared arguments) a leading replica axis on its first argument and its results.
-
-    Args:
-      function: of one replica.
-      mode: 'vmap' runs the replicas side by side in every operation, which fills a GPU; 'map' runs one after the
-        other inside the same program, which on a CPU keeps each replica's tables in cache; 'auto' chooses by device.
-
-    Raises:
-      ValueError: for another mode.
-    """
-    check_replica_mode(mode)
-    if replica_mode(mode) == "map":
-        return lambda replicas, *shared: _map(lambda replica: function(replica, *shared), replicas)
-    return lambda replicas, *shared: jax.vmap(lambda replica: function(replica, *shared))(replicas)
-
-
-def _map(function: Callable[[Any], Any], replicas: Any) -> Any:
-    if len(jax.tree.leaves(replicas)[0]) > 1:
-        return jax.lax.map(function, replicas)
-    # A loop's carry is a copy of the replica, and its output another; alone, it is updated in place.
-    alone = function(jax.tree.map(lambda leaf: leaf[0], replicas))
-    return jax.tree.map(lambda leaf: leaf[None], alone)
-
-
-def replica_mode(mode: str) -> str:
-    """Returns which of 'map' and 'vmap' a mode of `replicate` stands for on this device."""
-    if mode != "auto":
-        return mode
-    return "map" if jax.default_backend() == "cpu" else "vmap"
-
-
-def check_replica_mode(mode: str) -> None:
-    """Raises ValueError unless `replicate` knows the mode."""
-    if mode not in ("auto", "map", "vmap"):
-        raise ValueError(f"engine.replicas must be auto, map or vmap, got {mode!r}")

@@ -12,7 +12,9 @@ import numpy as np
 from rich.progress import Progress
 
 from .checkpoints import ResumeCheckpoints
+from .large_pages import use_large_pages
 from .metric_files import MetricFiles
+from .processes import any_of
 from .replicas import Replica
 
 
@@ -92,6 +94,7 @@ def train_replicas(
         state, timing = training.start(replicas), {"train_seconds": 0.0, "step_seconds": float("inf")}
     else:
         state, timing = restored
+    use_large_pages(jax.block_until_ready(state))
 
     rounds = training.rounds_done(state)
     saved_at, saved_rounds = time.perf_counter(), rounds
@@ -117,16 +120,17 @@ def train_replicas(
             if stop_on_divergence:
                 _raise_if_diverged(training, replicas, state)
             is_due = time.perf_counter() - saved_at >= config.train.checkpoint_seconds
-            if is_due or (stop.requested and rounds > saved_rounds):
+            # Several processes save, and stop, together.
+            is_due, must_stop = any_of(is_due, stop.requested)
+            if is_due or (must_stop and rounds > saved_rounds):
                 checkpoints.save(rounds, state, timing)
                 saved_at, saved_rounds = time.perf_counter(), rounds
-            if stop.requested:
+            if must_stop:
                 raise KeyboardInterrupt(
                     f"stopped after epoch {epoch:.4g}; the same command goes on from there"
                 )
-        if (
-            stop.requested
-        ):  # after the last look at it: what is trained is not lost, but what follows is not begun
+        (must_stop,) = any_of(stop.requested)
+        if must_stop:  # since the last look at it: what is trained is kept, what follows is not begun
             checkpoints.save(rounds, state, timing)
             raise KeyboardInterrupt("stopped after the last epoch; the same command goes on from there")
     return state, timing

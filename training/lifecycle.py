@@ -13,9 +13,10 @@ import data
 from . import workdir as files
 from .checkpoints import ResumeCheckpoints, save_best
 from .compilation import use_compilation_cache
-from .engine import Variables
 from .epochs import train_replicas
 from .pretrained import PRETRAINED_FILE, data_of_run, pretrained_of_run
+from .processes import of_first, own_folder
+from .profiling import PROFILE_FOLDER, profiled
 from .references import References, measure_references
 from .replicas import Training, replicas_of
 from .results import diverged_seeds, make_results, write_test_items
@@ -29,6 +30,7 @@ def run(
     training: Training | None = None,
     references: Callable[[], References] | None = None,
     bar: Progress | None = None,
+    profile: bool = False,
 ) -> dict[str, Any]:
     """Trains every seed of a configuration and tests the best epoch of each, once.
 
@@ -42,6 +44,7 @@ def run(
         initial scale alone will do.
       references: measures the references, where they are known already.
       bar: a progress display that is shown already; by default one of its own.
+      profile: whether to find out where the time of a step goes; see training/profiling.py.
 
     Returns:
       What results.json holds.
@@ -52,9 +55,10 @@ def run(
       KeyboardInterrupt: after SIGINT or SIGTERM, once the epoch under way is saved.
     """
     check_config(config)
-    use_compilation_cache(config.engine.compilation_cache)
-    with files.claim_workdir(workdir, config.to_dict()):
-        if (workdir / files.CONFIG_FILE).exists() and (workdir / files.RESULTS_FILE).exists():
+    use_compilation_cache(config.engine.compilation_cache, with_names=profile)
+    with own_folder(workdir) as folder, files.claim_workdir(folder, config.to_dict()):
+        is_done = (workdir / files.CONFIG_FILE).exists() and (workdir / files.RESULTS_FILE).exists()
+        if of_first(is_done):
             return files.read_json(workdir / files.RESULTS_FILE)
         if training is None:
             training = Training(
@@ -64,25 +68,28 @@ def run(
         check_same_data(workdir, dataset)
         pretrained = pretrained_of_run(training, workdir)
         # Only now, when nothing more can be wrong with the config, does the workdir become its own.
-        files.write_json(workdir / files.CONFIG_FILE, config.to_dict())
-        files.write_json(workdir / files.DATA_FILE, fingerprints(dataset))
-        dataset.preprocessor.save(workdir / files.PREPROCESSOR_FILE)
+        files.write_json(folder / files.CONFIG_FILE, config.to_dict())
+        files.write_json(folder / files.DATA_FILE, fingerprints(dataset))
+        dataset.preprocessor.save(folder / files.PREPROCESSOR_FILE)
         if pretrained:
-            files.write_json(workdir / PRETRAINED_FILE, pretrained)
+            files.write_json(folder / PRETRAINED_FILE, pretrained)
 
-        with ResumeCheckpoints(workdir) as checkpoints, training.epochs(workdir) as train_all:
-            state, timing = train_replicas(
-                training,
-                train_all,
-                replicas_of(config),
-                workdir,
-                checkpoints,
-                stop_on_divergence=config.train.on_divergence == "stop",
-                bar=bar,
-            )
-            best = Variables(state.best_params, state.fixed)
+        with ResumeCheckpoints(workdir) as checkpoints, training.epochs(folder) as train_all:
+            profile_folder = workdir / PROFILE_FOLDER if profile else None
+            with profiled(train_all, training.num_rounds, profile_folder) as train_round:
+                state, timing = train_replicas(
+                    training,
+                    train_round,
+                    replicas_of(config),
+                    folder,
+                    checkpoints,
+                    stop_on_divergence=config.train.on_divergence == "stop",
+                    bar=bar,
+                )
+            best = training.best_variables(state)
+            # What is left to know are the numbers of each replica; large tables make room before anything is written.
+            state = jax.device_get(state._replace(params=None, fixed=None, opt_state=None, best_params=None))
             save_best(workdir, best)
-            state = jax.device_get(state)
             trained = TrainedRun(
                 config, training.network, best, dataset.preprocessor, diverged_seeds(config, state)
             )
@@ -91,8 +98,8 @@ def run(
             results["references"] = references() if references else measure_references(config.task, dataset)
             if pretrained:
                 results["pretrained"] = pretrained
-            write_test_items(workdir, trained, dataset.splits["test"])
-            files.write_json(workdir / files.RESULTS_FILE, results)
+            write_test_items(folder, trained, dataset.splits["test"])
+            files.write_json(folder / files.RESULTS_FILE, results)
             checkpoints.delete()
     return results
 

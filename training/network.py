@@ -2,15 +2,20 @@
 
 from typing import Any
 
+import jax
 from flax import nnx
 
 import models
 from data import Spec
 from data.nearest import nearest
+from models.row_tables import RowTable
 
-from .engine import Network, Program, Variables, check_replica_mode
 from .objectives import make_objective
-from .optimizers import make_optimizer
+from .optimizers import make_optimizer, make_schedule
+from .precision import check_matmul_precision
+from .replication import check_replica_mode
+from .rows import make_row_optimizer
+from .step import Network, Program, Variables
 
 
 def make_network(config: Any, spec: Spec) -> Network:
@@ -36,6 +41,8 @@ def make_network(config: Any, spec: Spec) -> Network:
         objective=make_objective(spec),
         combined_width=abstract.combiner.out_dim,
         variable_length=abstract.combiner.variable_length,
+        num_rows=sum(len(table) for table in jax.tree.leaves(nnx.state(abstract, RowTable))),
+        precision=check_matmul_precision(config.engine.get("matmul_precision", "default")),
     )
 
 
@@ -50,9 +57,14 @@ def make_program(config: Any, network: Network, spec: Spec, num_examples: int) -
             raise ValueError(f"train.{field} must be at least 1, got {config.train[field]}")
     num_buckets = config.train.length_buckets if network.variable_length else 1
     steps_per_epoch = -(-num_examples // config.train.batch_size)
+    total_steps = config.train.epochs * steps_per_epoch
+    schedule = make_schedule(config.optimizer, total_steps)
+    lookups = config.train.batch_size * models.MODELS[config.task].num_lookups(config.model, spec)
+    rows = make_row_optimizer(config.optimizer, schedule, network.num_rows, lookups)
     return Program(
         network=network,
-        optimizer=make_optimizer(config.optimizer, config.train.epochs * steps_per_epoch),
+        optimizer=make_optimizer(config.optimizer, total_steps, clips=rows is None),
+        rows=rows,
         batch_size=config.train.batch_size,
         monitor=config.train.monitor,
         patience=config.train.patience,

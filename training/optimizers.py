@@ -11,9 +11,10 @@ from jaxtyping import Array, Float, Int
 
 from data.nearest import nearest
 
+from .adagrad import rowwise_adagrad
 from .adam import adam
 
-# Names of optax functions that make an optimiser from a learning rate.
+# Names of optax functions that make an optimiser from a learning rate, and those of this project.
 OPTIMIZERS = (
     "adabelief",
     "adadelta",
@@ -26,6 +27,7 @@ OPTIMIZERS = (
     "nadam",
     "radam",
     "rmsprop",
+    "rowwise_adagrad",
     "sgd",
     "yogi",
 )
@@ -33,8 +35,13 @@ SCHEDULES = ("constant", "cosine", "linear")
 
 LearningRate = float | Float[Array, ""]
 
+# adamw is adam with the decoupled decay that every optimiser here has.
+_OWN = {"adam": adam, "adamw": adam, "rowwise_adagrad": rowwise_adagrad}
 
-def make_optimizer(config: Any, total_steps: int) -> Callable[[LearningRate], optax.GradientTransformation]:
+
+def make_optimizer(
+    config: Any, total_steps: int, *, clips: bool = True
+) -> Callable[[LearningRate], optax.GradientTransformation]:
     """Returns a function from a peak learning rate to an optimiser.
 
     The learning rate may be a traced scalar, so that replicas of one compiled program can each have their own.
@@ -44,27 +51,26 @@ def make_optimizer(config: Any, total_steps: int) -> Callable[[LearningRate], op
         decoupled for every optimiser (Loshchilov & Hutter 2019): a step takes learning rate times decay off each
         parameter. It spares vectors (biases, a learned query).
       total_steps: of the whole training, which the schedule spans.
+      clips: whether it bounds the norm; if not, whoever knows all gradients does.
 
     Raises:
       ValueError: for a name or option that does not exist, with the nearest one.
     """
     _check_name("optimizer.name", config.name, OPTIMIZERS)
-    _check_name("optimizer.schedule", config.schedule, SCHEDULES)
-    # adamw is adam with the decoupled decay that every optimiser here has.
-    build = adam if config.name in ("adam", "adamw") else getattr(optax, config.name)
+    build = _OWN[config.name] if config.name in _OWN else getattr(optax, config.name)
     known = inspect.signature(build).parameters
     options = dict(config.options)
     for option in options:
         _check_name(f"optimizer.options of {config.name}", option, [p for p in known if p != "learning_rate"])
     before = []
-    if config.clip_norm is not None:
+    if clips and config.clip_norm is not None:
         before.append(optax.clip_by_global_norm(config.clip_norm))
     has_own_decay = "weight_decay" in known
     if has_own_decay:
         options.setdefault("weight_decay", config.weight_decay)
         if "mask" in known:
             options.setdefault("mask", _is_matrix)
-    shape = _schedule(config.schedule, total_steps, config.warmup_fraction)
+    shape = make_schedule(config, total_steps)
 
     def optimizer(learning_rate: LearningRate) -> optax.GradientTransformation:
         def rate(step: Int[Array, ""]) -> LearningRate:
@@ -97,17 +103,26 @@ def _is_matrix(params: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf.ndim >= 2, params)
 
 
-def _schedule(name: str, total_steps: int, warmup_fraction: float) -> optax.Schedule:
-    """Returns step -> factor in [0, 1]: a linear warm-up, then constant or falling to zero at the last step."""
-    if not 0 <= warmup_fraction < 1:
-        raise ValueError(f"optimizer.warmup_fraction must lie in [0, 1), got {warmup_fraction}")
-    warmup = int(warmup_fraction * total_steps)
+def make_schedule(config: Any, total_steps: int) -> optax.Schedule:
+    """Returns step -> factor in [0, 1]: a linear warm-up, then constant or falling to zero at the last step.
+
+    Args:
+      config: config.optimizer: schedule, warmup_fraction.
+      total_steps: of the whole training.
+
+    Raises:
+      ValueError: for a schedule that does not exist, or a warm-up that is no part of the training.
+    """
+    _check_name("optimizer.schedule", config.schedule, SCHEDULES)
+    if not 0 <= config.warmup_fraction < 1:
+        raise ValueError(f"optimizer.warmup_fraction must lie in [0, 1), got {config.warmup_fraction}")
+    warmup = int(config.warmup_fraction * total_steps)
     rest = max(1, total_steps - warmup)
     after = {
         "constant": optax.constant_schedule(1.0),
         "cosine": optax.cosine_decay_schedule(1.0, rest),
         "linear": optax.linear_schedule(1.0, 0.0, rest),
-    }[name]
+    }[config.schedule]
     if warmup == 0:
         return after
     # The first step already moves: (step + 1) / warmup.

@@ -17,7 +17,8 @@ from data.nearest import nearest
 
 from . import workdir as files
 from .checkpoints import has_checkpoint
-from .engine import TrainState
+from .engine import TrainState, start_from
+from .step import Program
 from .vector_sources import load_source, vocabulary
 
 PRETRAINED_FILE = "pretrained.json"
@@ -59,7 +60,7 @@ class Pretrained:
         """Returns a digest of the rows and their vectors."""
         return hashlib.sha256(self.known.tobytes() + self.vectors.tobytes()).hexdigest()
 
-    def place(self, state: TrainState, scale: float) -> TrainState:
+    def place(self, state: TrainState, scale: float, program: Program) -> TrainState:
         """Returns the state of replicas before their first step, with the vectors in their tables.
 
         Rows without a vector keep their random start, and extra ones their zeros. A frozen table has zeros there, too:
@@ -68,6 +69,7 @@ class Pretrained:
         Args:
           state: of `init_state`, with a leading replica axis.
           scale: config.model.embedding_scale of these replicas.
+          program: that trains them.
         """
         trained = len(self.known) - self.num_extra
         rows = {"table": slice(0, trained), "extra": slice(trained, None)}
@@ -82,11 +84,10 @@ class Pretrained:
             start = jnp.zeros_like(leaf) if self.is_frozen else leaf
             return jnp.where(np.tile(known, (slots, 1)), np.tile(part, (slots, 1)), start)
 
-        params, best, fixed = (
-            jax.tree_util.tree_map_with_path(placed, tree)
-            for tree in (state.params, state.best_params, state.fixed)
+        best, fixed = (
+            jax.tree_util.tree_map_with_path(placed, tree) for tree in (state.best_params, state.fixed)
         )
-        return state._replace(params=params, best_params=best, fixed=fixed)
+        return start_from(state._replace(fixed=fixed), best, program)
 
 
 def find_pretrained(config: Any, dataset: data.Dataset) -> Pretrained | None:

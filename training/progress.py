@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import numpy as np
 from rich.console import Console
 from rich.progress import (
@@ -17,7 +18,7 @@ from rich.progress import (
 
 
 def make_bar() -> Progress:
-    """Returns an empty progress display on the terminal; where there is none, it shows nothing."""
+    """Returns an empty progress display; it shows nothing where there is no terminal, or another process shows it."""
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
@@ -27,7 +28,7 @@ def make_bar() -> Progress:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=console,
-        disable=not console.is_terminal,
+        disable=not console.is_terminal or jax.process_index() > 0,
     )
 
 

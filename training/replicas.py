@@ -17,10 +17,13 @@ from rich.progress import Progress
 
 import data
 
-from .engine import Program, TrainState, init_state, is_active, replicate, train_epoch
+from .devices import cut_rows, make_layout, pad_rows, pad_tables
+from .engine import TrainState, begin, draw_variables, init_state, is_active, train_epoch
+from .memory import check_fits
 from .network import make_network, make_program
 from .pretrained import Pretrained, find_pretrained
 from .progress import EpochProgress
+from .step import Network, Program, Variables
 from .streaming import StreamedEpochs, move_to_disk, split_bytes
 
 EpochOfAll = Callable[
@@ -54,6 +57,7 @@ class Training:
       config: of the run; seeds, learning rate and initial scale may differ between replicas.
       dataset: its data.
       network: the model.
+      layout: how the replicas lie on the devices.
       program: what is fixed when it is compiled.
       num_replicas: how many train at once.
       compile_seconds: what compiling took; 0 before.
@@ -69,21 +73,24 @@ class Training:
         self.num_replicas = num_replicas
         self.num_rounds = config.train.epochs
         self.network = make_network(config, dataset.spec)
-        self.program = make_program(config, self.network, dataset.spec, len(dataset.splits["train"]))
+        self.layout = make_layout(config.engine, num_replicas, config.train.batch_size)
+        program = make_program(config, self.network, dataset.spec, len(dataset.splits["train"]))
+        self.program = dataclasses.replace(
+            program, network=self._on_devices(self.network), divide_batch=self.layout.divide_batch
+        )
         self.compile_seconds = 0.0
         self._splits = {name: dataset.splits[name] for name in ("train", "validation")}
         self._is_streamed = split_bytes(dataset.splits["train"]) > config.data.max_resident_bytes
-        self._starts = {config.model.embedding_scale: self._start_function(self.program)}
+        self._check_memory()
+        self._starts: dict[tuple[float, int], Callable[..., TrainState]] = {}
         self._compiled: Any = None
         self._lowered: Any = None
         if not self._is_streamed:
-            epoch_of_all = replicate(
-                functools.partial(train_epoch, program=self.program), config.engine.replicas
-            )
+            epoch_of_all = self.layout.replicate(functools.partial(train_epoch, program=self.program))
             arrays = [host_arrays(split, self.program) for split in self._splits.values()]
-            self._lowered = jax.jit(epoch_of_all, donate_argnums=0).lower(
-                self.abstract_state, np.int32(0), *jax.tree.map(_abstract, arrays)
-            )
+            self._lowered = self.layout.jit(
+                epoch_of_all, (self._shardings, self.layout.everywhere), donate=True
+            ).lower(self.abstract_state, np.int32(0), *jax.tree.map(self._abstract, arrays))
 
     @functools.cached_property
     def pretrained(self) -> Pretrained | None:
@@ -92,26 +99,32 @@ class Training:
 
     @functools.cached_property
     def abstract_state(self) -> TrainState:
-        """The shapes of the state of all replicas."""
+        """The shapes of the state of all replicas, and where there are several devices, their shardings."""
         start = jax.vmap(functools.partial(init_state, program=self.program))
         seeds = jax.ShapeDtypeStruct((self.num_replicas,), jnp.uint32)
         rates = jax.ShapeDtypeStruct((self.num_replicas,), jnp.float32)
-        return jax.eval_shape(start, seeds, rates)
+        return self.layout.of_state(jax.eval_shape(start, seeds, rates))
 
     def start(self, replicas: Sequence[Replica]) -> TrainState:
         """Returns the state of replicas before their first step, in their order."""
         parts, order = [], []
         for scale in dict.fromkeys(replica.embedding_scale for replica in replicas):
             rows = [row for row, replica in enumerate(replicas) if replica.embedding_scale == scale]
-            seeds = jnp.asarray([replicas[row].seed for row in rows], jnp.uint32)
-            rates = jnp.asarray([replicas[row].learning_rate for row in rows], jnp.float32)
-            state = self._start_at(scale)(seeds, rates)
-            parts.append(self.pretrained.place(state, scale) if self.pretrained else state)
+            seeds = np.array([replicas[row].seed for row in rows], np.uint32)
+            rates = np.array([replicas[row].learning_rate for row in rows], np.float32)
+            state = self._start_at(scale, len(rows))(seeds, rates)
+            parts.append(self._with_pretrained(state, scale) if self.pretrained else state)
             order += rows
-        if len(parts) == 1:
-            return parts[0]
         places = np.argsort(order)
-        return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[places], *parts)
+        state = parts[0]
+        if len(parts) > 1:
+            state = jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[places], *parts)
+        return self.layout.put_like(state, self.abstract_state)
+
+    def best_variables(self, state: TrainState) -> Variables:
+        """Returns the best parameters of all replicas, and the arrays that never change, on one device."""
+        params, fixed = self.layout.gather((state.best_params, state.fixed))
+        return Variables(cut_rows(params, self.network), fixed)
 
     def rounds_done(self, state: TrainState) -> int:
         """Returns how many epochs the replicas have trained for."""
@@ -129,17 +142,48 @@ class Training:
         """Returns the display of a training that has done some epochs."""
         return EpochProgress(self.config, self.num_replicas, rounds, bar)
 
-    def _start_at(self, scale: float) -> Callable[..., TrainState]:
-        if scale not in self._starts:
+    def _start_at(self, scale: float, count: int) -> Callable[..., TrainState]:
+        """Returns the function from seeds and rates to the state of so many replicas."""
+        if (scale, count) not in self._starts:
             config = self.config.copy_and_resolve_references()
             config.model.embedding_scale = scale
-            network = make_network(config, self.dataset.spec)
-            self._starts[scale] = self._start_function(dataclasses.replace(self.program, network=network))
-        return self._starts[scale]
+            network = self._on_devices(make_network(config, self.dataset.spec))
+            program = dataclasses.replace(self.program, network=network)
+            # Tables too large for one device start where they belong; some of the replicas may divide otherwise.
+            to = self._shardings if count == self.num_replicas else None
+            draw = self.layout.jit(
+                jax.vmap(functools.partial(draw_variables, program=program)),
+                Variables(to.best_params, to.fixed) if to else None,
+            )
+            # Apart, because drawing takes as much memory besides as a state of such tables has.
+            begin_all = self.layout.jit(jax.vmap(functools.partial(begin, program=program)), to, donate=True)
+            self._starts[scale, count] = lambda seeds, rates: begin_all(draw(seeds), seeds, rates)
+        return self._starts[scale, count]
 
-    @staticmethod
-    def _start_function(program: Program) -> Callable[..., TrainState]:
-        return jax.jit(jax.vmap(functools.partial(init_state, program=program)))
+    def _with_pretrained(self, state: TrainState, scale: float) -> TrainState:
+        shards = self.layout.row_shards
+        start = state._replace(best_params=cut_rows(state.best_params, self.network))
+        state = self.pretrained.place(start, scale, self.program)
+        return state._replace(
+            params=pad_rows(state.params, shards), best_params=pad_rows(state.best_params, shards)
+        )
+
+    def _check_memory(self, *, free: bool = False) -> None:
+        """Raises ValueError if the training is larger than memory is, or than what is free of it."""
+        held = sum(map(split_bytes, self._splits.values()))
+        examples = self.config.data.max_resident_bytes if self._is_streamed else held
+        check_fits(self.abstract_state, examples=examples, dense=self.program.rows is None, free=free)
+
+    def _on_devices(self, network: Network) -> Network:
+        return pad_tables(network, self.layout.row_shards)
+
+    @property
+    def _shardings(self) -> Any:
+        """The shardings of the state; None on one device."""
+        return jax.tree.map(lambda shape: shape.sharding, self.abstract_state)
+
+    def _abstract(self, array: np.ndarray) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=self.layout.everywhere)
 
     def compile(self) -> None:
         """Compiles what can be compiled beforehand, once; another thread may train meanwhile."""
@@ -153,10 +197,14 @@ class Training:
         """Gives the function that trains all replicas for an epoch, while the context lasts.
 
         Splits that are streamed lie in files of the workdir meanwhile.
+
+        Raises:
+          ValueError: if there is not enough free memory.
         """
+        self._check_memory(free=True)
         if not self._is_streamed:
             self.compile()
-            arrays = [jax.device_put(host_arrays(split, self.program)) for split in self._splits.values()]
+            arrays = [self.layout.put(host_arrays(split, self.program)) for split in self._splits.values()]
             yield lambda state, epoch: self._compiled(state, np.int32(epoch), *arrays)
             return
         folder = workdir / "examples"
@@ -167,7 +215,8 @@ class Training:
                 splits,
                 {name: length_buckets(split, self.program) for name, split in splits.items()},
                 self.num_replicas,
-                self.config.engine.replicas,
+                self.layout,
+                self._shardings,
                 self.config.data.max_resident_bytes,
             )
         finally:
@@ -184,7 +233,3 @@ def length_buckets(split: data.Split, program: Program) -> np.ndarray:
     if len(program.widths) == 1:
         return np.zeros(len(split), np.int32)
     return np.searchsorted(program.widths, split.lengths).astype(np.int32)
-
-
-def _abstract(array: np.ndarray) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(array.shape, array.dtype)

@@ -30,7 +30,7 @@ def make_results(
       config: of the run.
       dataset: its data.
       trained: the best parameters of every seed.
-      state: of every seed at the end of training, on the host.
+      state: of every seed at the end of training, on the host; its numbers alone are read.
       timing: compile_seconds, train_seconds and step_seconds.
 
     Returns:
@@ -39,7 +39,7 @@ def make_results(
     test, batch_size = dataset.splits["test"], config.train.batch_size
     num_vectors = models.MODELS[config.task].num_vectors(config.model, dataset.spec)
     held_out = ["test", *(name for name in dataset.splits if name not in ("train", "test"))]
-    one_seed = jax.tree.map(lambda leaf: leaf[0], state.params)
+    one_seed = jax.tree.map(lambda leaf: leaf[0], trained.variables.params)
     examples = int(np.sum(state.epoch)) * len(dataset.splits["train"])
     return {
         "task": config.task,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 
 def over_seeds(per_seed: Sequence[float | None]) -> dict[str, Any]:
@@ -23,5 +23,5 @@ def over_seeds(per_seed: Sequence[float | None]) -> dict[str, Any]:
     mean = float(np.mean(values))
     if len(values) == 1:
         return {"per_seed": values, "mean": mean, "ci95": None}
-    half = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+    half = float(special.stdtrit(len(values) - 1, 0.975) * np.std(values, ddof=1) / np.sqrt(len(values)))
     return {"per_seed": values, "mean": mean, "ci95": [mean - half, mean + half]}

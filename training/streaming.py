@@ -18,20 +18,19 @@ from jaxtyping import Array
 import data
 
 from .batches import Batches, Chunk, batch_indices
+from .devices import Layout
 from .engine import (
     EpochMetrics,
-    Program,
-    Sums,
     TrainState,
-    Variables,
+    current_variables,
     evaluate_steps,
     finish_epoch,
     is_active,
     no_metrics,
     plan_epoch,
-    replicate,
     take_steps,
 )
+from .step import Program, Sums
 
 
 def move_to_disk(split: data.Split, folder: pathlib.Path) -> data.Split:
@@ -59,7 +58,8 @@ class StreamedEpochs:
         splits: dict[str, data.Split],
         buckets: dict[str, np.ndarray],
         num_replicas: int,
-        replica_mode: str,
+        layout: Layout,
+        shardings: Any,
         max_bytes: int,
     ):
         """Cuts epochs into chunks.
@@ -69,12 +69,13 @@ class StreamedEpochs:
           splits: "train" and "validation".
           buckets: of the examples of both, indices into program.widths.
           num_replicas: each has its own order, and so its own chunks.
-          replica_mode: of `engine.replicate`.
+          layout: of the replicas.
+          shardings: of their state, where there are several devices.
           max_bytes: of the inputs that lie in device memory at a time. Two chunks do: one in use, one to come.
         """
-        self._program, self._splits, self._num_replicas = program, splits, num_replicas
-        self._targets = {name: jnp.asarray(split.targets) for name, split in splits.items()}
-        self._bucket = jnp.asarray(buckets["train"])
+        self._program, self._splits, self._layout = program, splits, layout
+        self._targets = layout.put({name: np.asarray(split.targets) for name, split in splits.items()})
+        self._bucket = layout.put(buckets["train"])
         self._validation = jax.device_get(
             batch_indices(jnp.asarray(buckets["validation"]), program.batch_size)
         )
@@ -83,15 +84,19 @@ class StreamedEpochs:
         self._steps = max(1, max_bytes // (2 * max(1, step_bytes)))
 
         def of_all(function: Callable[..., Any]) -> Callable[..., Any]:
-            return replicate(functools.partial(function, program=program), replica_mode)
+            return layout.replicate(functools.partial(function, program=program))
 
-        self._plan = jax.jit(of_all(_plan))
-        self._train = jax.jit(
-            lambda state, chunk, first: of_all(_train_chunk)((state, chunk), first), donate_argnums=0
+        self._plan = layout.jit(of_all(_plan), layout.everywhere)
+        self._train = layout.jit(
+            lambda state, chunk, first: of_all(_train_chunk)((state, chunk), first),
+            (shardings, layout.everywhere),
+            donate=True,
         )
-        self._evaluate = jax.jit(of_all(_evaluate_chunk))
-        self._finish = jax.jit(
-            lambda state, sums, targets: of_all(_finish)((state, sums), targets), donate_argnums=0
+        self._evaluate = layout.jit(of_all(_evaluate_chunk), layout.everywhere)
+        self._finish = layout.jit(
+            lambda state, sums, targets: of_all(_finish)((state, sums), targets),
+            (shardings, layout.everywhere),
+            donate=True,
         )
 
     def __call__(self, state: TrainState, epoch: int) -> tuple[TrainState, EpochMetrics]:
@@ -110,13 +115,15 @@ class StreamedEpochs:
         """Yields the place of a chunk's first step and its examples; steps are the last axis but one of the rows."""
         split = self._splits[name]
         arrays = {**split.inputs, "targets": split.targets}
+        replicas = ("replicas",) * (batches.rows.ndim - 2)
         num_steps = batches.width_index.shape[-1]
         for first in range(0, num_steps, self._steps):
             steps = slice(first, first + self._steps)
             rows = batches.rows[..., steps, :]
             gathered = {key: array[rows] for key, array in arrays.items()}
             gathered["present"] = batches.present[..., steps, :]
-            yield first, Chunk(jax.device_put(gathered), batches.width_index[..., steps])
+            widths = self._layout.put(batches.width_index[..., steps], *replicas)
+            yield first, Chunk(self._layout.put(gathered, *replicas, None, "batch"), widths)
 
 
 def _plan(state: TrainState, epoch: Array, bucket: Array, program: Program) -> Batches:
@@ -139,7 +146,7 @@ def _train_chunk(
 
 
 def _evaluate_chunk(state: TrainState, chunk: Chunk, program: Program) -> Sums:
-    variables = Variables(state.params, state.fixed)
+    variables = current_variables(state, program)
     return evaluate_steps(variables, chunk, lambda batch: batch.arrays, program)
 
 

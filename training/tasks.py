@@ -7,7 +7,7 @@ from . import evaluation, lifecycle, words
 from . import workdir as files
 
 
-def run(config: Any, workdir: pathlib.Path) -> dict[str, Any]:
+def run(config: Any, workdir: pathlib.Path, *, profile: bool = False) -> dict[str, Any]:
     """Trains every seed of a configuration and measures what came out, once.
 
     A run that was interrupted goes on from its newest checkpoint and comes to the same result, bit for bit, as an
@@ -16,6 +16,7 @@ def run(config: Any, workdir: pathlib.Path) -> dict[str, Any]:
     Args:
       config: the whole configuration, as configs/sentiment.py or configs/skip_gram.py describes it.
       workdir: where the files of the run go.
+      profile: whether to find out where the time of a step goes: WORKDIR/profile, which training.print_profile shows.
 
     Returns:
       What results.json holds.
@@ -25,7 +26,8 @@ def run(config: Any, workdir: pathlib.Path) -> dict[str, Any]:
       DivergedError: if a loss is not finite and train.on_divergence is 'stop'.
       KeyboardInterrupt: after SIGINT or SIGTERM, once what is under way is saved.
     """
-    return words.run(config, workdir) if config.get("task") == "skip_gram" else lifecycle.run(config, workdir)
+    lifecycle_of_task = words if config.get("task") == "skip_gram" else lifecycle
+    return lifecycle_of_task.run(config, workdir, profile=profile)
 
 
 def evaluate_workdir(

@@ -15,8 +15,9 @@ import data
 
 from . import workdir as files
 from .checkpoints import restore_best
-from .engine import Network, Variables, predict_batch, replicate
 from .network import make_network
+from .replication import replicate
+from .step import Network, Variables, predict_batch
 
 BATCH = 256  # examples per call; the same always, so that one compiled program serves every split
 

@@ -28,8 +28,12 @@ OPEN_SECTIONS = (
 
 # Fields that a run from before they were there lacks, with the values that it ran with.
 _LATER_FIELDS = {
+    "engine.matmul_precision": "default",
     "data.extra_vocabulary": "",
     "data.max_extra_words": 0,
+    "mesh.replicas": 0,
+    "mesh.batch": 1,
+    "mesh.rows": 1,
     "model.pretrained": "",
     "model.pretrained_mode": "tuned",
     "model.pretrained_vectors": "word",

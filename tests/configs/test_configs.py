@@ -17,8 +17,9 @@ from configs.arguments import parse_argument
 from data import TextSpec
 from data.images import ImageSpec
 from data.table_preprocessor import CategoricalField, TableSpec
-from training.engine import init_state, train_step
+from training.engine import init_state
 from training.network import make_network, make_program
+from training.step import train_step
 from training.words.run import check_config
 from training.words.training import make_word_program
 

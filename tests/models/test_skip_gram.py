@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs import skip_gram as skip_gram_config
-from models.skip_gram import Blocks, Rows, RowTable, SkipGram, window_pairs, window_survival
+from models.row_tables import RowTable
+from models.skip_gram import Blocks, Rows, SkipGram, window_pairs, window_survival
 
 V, D = 11, 4
 

@@ -12,17 +12,11 @@ from hypothesis import strategies as st
 
 import data
 from training.batches import Batches, batch_at, batch_indices
-from training.engine import (
-    Variables,
-    evaluation_sums,
-    init_state,
-    is_active,
-    replicate,
-    train_epoch,
-    train_step,
-)
+from training.engine import evaluation_sums, init_state, is_active, train_epoch
 from training.network import make_network, make_program
 from training.replicas import host_arrays
+from training.replication import replicate
+from training.step import Variables, train_step
 
 # What counts as the same parameters where XLA may order the arithmetic otherwise: float32 rounding over some twenty
 # Adam steps of size 0.01.

@@ -124,3 +124,25 @@ def test_options_reach_optax():
 def test_what_does_not_exist_is_refused_with_the_nearest_name(fields, message):
     with pytest.raises(ValueError, match=message):
         optimizer_of(**fields)
+
+
+def test_row_wise_adagrad_has_one_sum_of_squares_for_a_row_of_a_matrix():
+    gradients = np.random.default_rng(0).normal(size=(5, 3, 4)).astype(np.float32)
+    optimizer = optimizer_of(name="rowwise_adagrad", options={"eps": 0.1})(0.5)
+    params = {"matrix": jnp.ones((3, 4)), "vector": jnp.ones(4)}
+    state = optimizer.init(params)
+    for gradient in gradients:
+        updates, state = optimizer.update(
+            {"matrix": jnp.asarray(gradient), "vector": jnp.asarray(gradient[0])}, state, params
+        )
+        params = optax.apply_updates(params, updates)
+
+    matrix, vector = np.ones((3, 4)), np.ones(4)
+    rows, numbers = np.full((3, 1), 0.1), np.full(4, 0.1)
+    for gradient in np.float64(gradients):
+        rows += (gradient**2).mean(axis=1, keepdims=True)
+        numbers += gradient[0] ** 2
+        matrix -= 0.5 * gradient / np.sqrt(rows + 0.1)
+        vector -= 0.5 * gradient[0] / np.sqrt(numbers + 0.1)
+    np.testing.assert_allclose(params["matrix"], matrix, rtol=1e-5)
+    np.testing.assert_allclose(params["vector"], vector, rtol=1e-5)

@@ -62,7 +62,7 @@ def start_of(config, dataset):
     program = make_program(config, network, dataset.spec, len(dataset.splits["train"]))
     init = jax.vmap(functools.partial(init_state, program=program))
     state = init(jnp.arange(2, dtype=jnp.uint32), jnp.full(2, 0.01))
-    return find_pretrained(config, dataset).place(state, config.model.embedding_scale)
+    return find_pretrained(config, dataset).place(state, config.model.embedding_scale, program)
 
 
 def table_of(state):

@@ -9,8 +9,10 @@ import pytest
 
 import data
 from training import lifecycle, replicas
-from training.engine import init_state, replicate, train_epoch
+from training.devices import Layout
+from training.engine import init_state, train_epoch
 from training.network import make_network, make_program
+from training.replication import replicate
 from training.streaming import StreamedEpochs, move_to_disk, split_bytes
 
 SEEDS = np.array([3, 5], np.uint32)
@@ -43,7 +45,7 @@ def test_streamed_epochs_equal_those_in_memory_step_by_step(program_and_splits, 
     assert all(isinstance(array, np.memmap) for array in on_disk["train"].inputs.values())
     buckets = {name: replicas.length_buckets(split, program) for name, split in splits.items()}
     two_steps = 2 * 2 * program.batch_size * len(SEEDS) * split_bytes(splits["train"]) // len(splits["train"])
-    streamed = StreamedEpochs(program, on_disk, buckets, len(SEEDS), mode, two_steps)
+    streamed = StreamedEpochs(program, on_disk, buckets, len(SEEDS), Layout(mode), None, two_steps)
 
     expected, found = start(program), start(program)
     for epoch in range(5):

@@ -27,10 +27,10 @@ import numpy as np
 from rich.progress import Progress
 
 from training.checkpoints import ResumeCheckpoints
-from training.engine import replica_mode
 from training.epochs import train_replicas
 from training.lifecycle import run, use_compilation_cache
 from training.replicas import Replica, Training
+from training.replication import replica_mode
 from training.workdir import (
     DATA_FILE,
     RESULTS_FILE,

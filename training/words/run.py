@@ -17,6 +17,7 @@ from .. import workdir as files
 from ..checkpoints import ResumeCheckpoints, save_best
 from ..compilation import use_compilation_cache
 from ..epochs import train_replicas
+from ..profiling import PROFILE_FOLDER, profiled
 from ..replicas import Replica
 from ..results import versions
 from ..statistics import over_seeds
@@ -39,7 +40,7 @@ POSITIVE = (
 )
 
 
-def run(config: Any, workdir: pathlib.Path) -> dict[str, Any]:
+def run(config: Any, workdir: pathlib.Path, *, profile: bool = False) -> dict[str, Any]:
     """Trains word vectors with every seed of a configuration; see `training.run`.
 
     Raises:
@@ -48,7 +49,9 @@ def run(config: Any, workdir: pathlib.Path) -> dict[str, Any]:
       KeyboardInterrupt: after SIGINT or SIGTERM, once the round under way is saved.
     """
     check_config(config)
-    use_compilation_cache(config.engine.compilation_cache)
+    if jax.process_count() > 1:
+        raise ValueError("word vectors train in one process, on one device")
+    use_compilation_cache(config.engine.compilation_cache, with_names=profile)
     with files.claim_workdir(workdir, config.to_dict()):
         if (workdir / files.CONFIG_FILE).exists() and (workdir / files.RESULTS_FILE).exists():
             return files.read_json(workdir / files.RESULTS_FILE)
@@ -67,14 +70,16 @@ def run(config: Any, workdir: pathlib.Path) -> dict[str, Any]:
         vocabulary.save(workdir / files.PREPROCESSOR_FILE)
 
         with ResumeCheckpoints(workdir) as checkpoints, training.epochs(workdir) as train_all:
-            state, timing = train_replicas(
-                training,
-                train_all,
-                [Replica(seed, config.optimizer.learning_rate) for seed in config.seeds],
-                workdir,
-                checkpoints,
-                stop_on_divergence=config.train.on_divergence == "stop",
-            )
+            profile_folder = workdir / PROFILE_FOLDER if profile else None
+            with profiled(train_all, training.num_rounds, profile_folder) as train_round:
+                state, timing = train_replicas(
+                    training,
+                    train_round,
+                    [Replica(seed, config.optimizer.learning_rate) for seed in config.seeds],
+                    workdir,
+                    checkpoints,
+                    stop_on_divergence=config.train.on_divergence == "stop",
+                )
             tables = {name: state.tables[name][...] for name in ("words", "contexts")}
             save_best(workdir, tables)
             diverged = {

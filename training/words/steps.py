@@ -1,6 +1,6 @@
 """The compiled training of word vectors: rounds of steps, each of which reads and writes the rows of its blocks only.
 
-Pure functions over one replica, as in training/engine.py, whose `replicate` gives them a replica axis. The loss is
+Pure functions over one replica, as in training/engine.py; `replicate` gives them a replica axis. The loss is
 summed over all pairs of a step, so that a learning rate means what it means for one pair at a time. Plain descent on it
 diverges where a step reads the same frequent word often: with gradients that add up, its row overshoots what one update
 after the other would have come to. Two ways bound that: row-wise Adagrad divides a row's step by the root of the sum of
@@ -22,6 +22,7 @@ from jaxtyping import Array, Float, Int, UInt32
 
 from models.skip_gram import Blocks, LossSums, Rows, SkipGram
 
+from ..precision import matmul_precision
 from .text_blocks import TextBlocks
 
 EPSILON = 1e-8  # what the sums of squares start from
@@ -39,6 +40,7 @@ class WordProgram:
       noise: H and K, how many groups of blocks have noise words of their own, and how many.
       final_rate: what the learning rate falls to, as a share of the first.
       monitored: blocks of a step whose loss is looked at.
+      precision: of matrix products; see training/precision.py.
     """
 
     graphdef: nnx.GraphDef
@@ -48,6 +50,7 @@ class WordProgram:
     noise: tuple[int, int]
     final_rate: float
     monitored: int
+    precision: str = "default"
 
 
 class Frequencies(NamedTuple):
@@ -159,7 +162,8 @@ def train_step(
         model: SkipGram = nnx.merge(program.graphdef, state.tables, others, state.fixed)
         return model.loss(rows, blocks, program.monitored)
 
-    (grads, of_others), sums = jax.grad(loss, argnums=(0, 1), has_aux=True)(rows, state.others)
+    with matmul_precision(program.precision):
+        (grads, of_others), sums = jax.grad(loss, argnums=(0, 1), has_aux=True)(rows, state.others)
     squares = state.squares
     if program.is_adaptive:
         of_words, of_contexts = squares["words"][...], squares["contexts"][...]
@@ -179,11 +183,13 @@ def train_step(
         squares = _replace(squares, of_words, of_contexts)
     else:
         scales = Rows(damping[blocks.words], damping[blocks.words], damping[noise])
-    steps = jax.tree.map(lambda scale, gradient: -rate * scale[..., None] * gradient, scales, grads)
+    with jax.named_scope("optimiser"):
+        steps = jax.tree.map(lambda scale, gradient: -rate * scale[..., None] * gradient, scales, grads)
     words = _add(words, blocks.words, steps.words)
     contexts = _add(_add(contexts, blocks.words, steps.contexts), noise, steps.noise)
 
-    updates, opt_state = program.optimizer.update(of_others, state.opt_state, state.others)
+    with jax.named_scope("optimiser"):
+        updates, opt_state = program.optimizer.update(of_others, state.opt_state, state.others)
     failed = ~jnp.isfinite(sums.loss) & (state.diverged_step < 0)
     return state._replace(
         step=state.step + 1,
@@ -211,6 +217,7 @@ def _replace(
     )
 
 
+@jax.named_scope("optimiser")
 def _mean_square(gradient: Float[Array, "*places width"]) -> Float[Array, "*places"]:
     return jnp.mean(gradient**2, axis=-1)
 

@@ -19,11 +19,14 @@ from rich.progress import Progress
 
 import data
 from data.corpus_frequencies import keep_probability, noise_probability
-from models.skip_gram import RowTable, SkipGram, window_survival
+from models.row_tables import RowTable
+from models.skip_gram import SkipGram, window_survival
 
-from ..engine import replicate
+from ..memory import check_fits
+from ..precision import check_matmul_precision
 from ..progress import WordProgress
 from ..replicas import Replica
+from ..replication import replicate
 from .steps import (
     Frequencies,
     Stretch,
@@ -59,6 +62,7 @@ class WordTraining:
         self.config, self.corpus = config, corpus
         self.num_replicas = len(config.seeds)
         self.program = make_word_program(config, len(corpus.words))
+        check_fits(self.abstract_state, dense=False)
         self._block, self._group = config.model.block, config.train.step_words // config.model.block
         self._keep = keep_probability(corpus.counts, config.data.subsample).astype(np.float32)
         self._frequencies = jax.device_put(make_frequencies(config, corpus, self._keep))
@@ -121,6 +125,7 @@ class WordTraining:
     def epochs(self, workdir: pathlib.Path) -> Iterator[Callable[[WordState, int], Any]]:
         """Gives the function that trains all replicas for a round, while the context lasts."""
         del workdir  # the corpus lies on disk already
+        check_fits(self.abstract_state, dense=False, free=True)
         began = time.perf_counter()
         compiled = self._lowered.compile()
         self.compile_seconds = time.perf_counter() - began
@@ -183,6 +188,7 @@ def make_word_program(config: Any, vocab_size: int) -> WordProgram:
         noise=(group // config.model.noise_blocks, config.model.noise),
         final_rate=config.optimizer.final_fraction,
         monitored=max(1, group // MONITORED_SHARE // config.model.noise_blocks) * config.model.noise_blocks,
+        precision=check_matmul_precision(config.engine.get("matmul_precision", "default")),
     )
 
 
