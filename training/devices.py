@@ -71,7 +71,7 @@ class Layout:
         return jax.tree.map(placed, state)
 
     def replicate(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """As `replication.replicate`; every device (or every group of them, along batch and rows) has its own replicas."""
+        """As `replication.replicate`; every device, or group of them along batch and rows, has its own replicas."""
         of_all = replicate(function, self.mode)
         if self.mesh is None:
             return of_all
@@ -142,8 +142,8 @@ def make_layout(engine: Any, num_replicas: int, batch_size: int) -> Layout:
     """Returns the layout that config.engine asks for.
 
     Args:
-      engine: config.engine: `replicas`, a mode of `replication.replicate`, and `mesh`, {axis: devices}; 0 replicas are as
-        many as there are devices for and as divide the number of replicas.
+      engine: config.engine: `replicas`, a mode of `replication.replicate`, and `mesh`, {axis: devices}; 0 replicas are
+        as many as there are devices for and as divide the number of replicas.
       num_replicas: that are trained together.
       batch_size: examples per step.
 

@@ -5,12 +5,14 @@ import math
 import pathlib
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.summary import scalar
 
 from data.atomic import write_text
-
-from .event_file import EventFile
 
 FLUSH_SECONDS = 10.0  # between two of the events' writes to disk, each of which waits for the disk
 
@@ -31,10 +33,11 @@ class MetricFiles:
         write_text(self._path, "".join(f"{line}\n" for line in kept))
         self._file = self._path.open("a", encoding="utf-8")
         last_step = json.loads(kept[-1])["step"] if kept else -1
-        self._events = EventFile(str(workdir / "events"))
+        # Not a SummaryWriter: the thread that it writes from outlives a full disk, with a traceback of its own.
+        self._events = EventsWriter(str(workdir / "events"))
         self._flushed_at = time.monotonic()
         # TensorBoard hides what an interrupted run wrote from this step on.
-        self._events.start(last_step + 1)
+        self._add_event(step=last_step + 1, session_log=SessionLog(status=SessionLog.START))
 
     def __enter__(self) -> "MetricFiles":
         return self
@@ -54,12 +57,15 @@ class MetricFiles:
         for name, array in metrics.items():
             running = {r: float(v) for r, v in zip(self._replicas, array, strict=True) if math.isfinite(v)}
             for replica, value in running.items():
-                self._events.scalar(f"{name}/{split}/{replica}", value, step)
+                self._add_event(step=step, summary=scalar(f"{name}/{split}/{replica}", value))
             if len(running) == len(self._replicas):  # a mean over fewer seeds is another quantity
-                self._events.scalar(f"{name}/{split}/mean", float(np.mean(array)), step)
+                self._add_event(step=step, summary=scalar(f"{name}/{split}/mean", float(np.mean(array))))
         if time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
             self._events.flush()
             self._flushed_at = time.monotonic()
+
+    def _add_event(self, **fields: Any) -> None:
+        self._events.write_event(Event(wall_time=time.time(), **fields))
 
 
 def _belongs(line: str, epoch: int | float) -> bool:

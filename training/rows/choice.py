@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import jax
 import optax
 
 from data.nearest import nearest
@@ -21,9 +20,9 @@ _RULES: Mapping[str, Callable[..., Rule]] = {
     "rowwise_adagrad": Adagrad,
     "sgd": Sgd,
 }
-# A dense step passes over all rows, a sparse one over those looked up, some of them several times and in no order:
-# on a CPU it is the faster one where a table has this many times as many rows (benchmarks/growth.py).
-_DENSE_BELOW = {"cpu": 12, "gpu": 4}
+# A dense step passes over all rows, a sparse one over those looked up, several times and in no order: it is the faster
+# one where tables have more than this many times as many rows, as measured on a CPU (docs/performance.md).
+_DENSE_BELOW = 6
 
 
 def make_row_optimizer(
@@ -50,8 +49,7 @@ def make_row_optimizer(
         return None
     reason = "the model looks up no table that is trained" if not num_rows else _why_not(config, mode)
     if mode == "auto":
-        factor = _DENSE_BELOW["cpu" if jax.default_backend() == "cpu" else "gpu"]
-        if reason or num_rows < factor * lookups:
+        if reason or num_rows < _DENSE_BELOW * lookups:
             return None
     elif reason:
         raise ValueError(f"optimizer.sparse={mode} is not possible: {reason}; set it to off")
