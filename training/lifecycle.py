@@ -55,7 +55,8 @@ def run(
       KeyboardInterrupt: after SIGINT or SIGTERM, once the epoch under way is saved.
     """
     check_config(config)
-    use_compilation_cache(config.engine.compilation_cache, with_names=profile)
+    # A program from the cache does not tell what its operations are for.
+    use_compilation_cache("off" if profile else config.engine.compilation_cache)
     with own_folder(workdir) as folder, files.claim_workdir(folder, config.to_dict()):
         is_done = (workdir / files.CONFIG_FILE).exists() and (workdir / files.RESULTS_FILE).exists()
         if of_first(is_done):

@@ -51,7 +51,8 @@ def run(config: Any, workdir: pathlib.Path, *, profile: bool = False) -> dict[st
     check_config(config)
     if jax.process_count() > 1:
         raise ValueError("word vectors train in one process, on one device")
-    use_compilation_cache(config.engine.compilation_cache, with_names=profile)
+    # A program from the cache does not tell what its operations are for.
+    use_compilation_cache("off" if profile else config.engine.compilation_cache)
     with files.claim_workdir(workdir, config.to_dict()):
         if (workdir / files.CONFIG_FILE).exists() and (workdir / files.RESULTS_FILE).exists():
             return files.read_json(workdir / files.RESULTS_FILE)
