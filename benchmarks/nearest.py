@@ -25,7 +25,7 @@ from jaxtyping import Array, Float32
 
 from analysis.nearest import make_index, nearest
 from analysis.nearest.host import BLOCK_BYTES
-from benchmarks.measure import alternate, describe_machine, machine_line, parser, save
+from benchmarks.measure import alternate, compare, describe_machine, machine_line, parser, save
 
 QUERIES, VECTORS, DIM, K = 1000, 1_000_000, 300, 10
 ROUNDS = 5
@@ -99,16 +99,7 @@ def _compare(
     }
     seconds = alternate({name: contenders[name] for name in (*products, *SEARCHES)}, rounds)
     fastest = min(products, key=lambda name: statistics.median(seconds[name]))
-    table = {}
-    for name, values in seconds.items():
-        ratios = [own / product for own, product in zip(values, seconds[fastest], strict=True)]
-        table[name] = {
-            "median_seconds": statistics.median(values),
-            "ratio": statistics.median(ratios),
-            "ratio_min": min(ratios),
-            "ratio_max": max(ratios),
-        }
-    return {"seconds": seconds, "fastest": fastest, "table": table}
+    return {"seconds": seconds, "fastest": fastest, "table": compare(seconds, fastest)}
 
 
 def _block_rows(queries: int) -> int:

@@ -38,6 +38,7 @@ _LATER_FIELDS = {
     "model.pretrained_mode": "tuned",
     "model.pretrained_vectors": "word",
     "model.pretrained_scaling": "all",
+    "optimizer.sparse": "off",
 }
 
 

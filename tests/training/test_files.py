@@ -174,3 +174,11 @@ def test_the_best_parameters_replace_what_an_interrupted_attempt_left(tmp_path):
     save_best(tmp_path, {**state, "step": jnp.int32(1)})
     save_best(tmp_path, state)
     assert_equal_states(restore_best(tmp_path, state), state)
+
+
+def test_a_run_from_before_rows_were_updated_alone_goes_on_with_dense_updates(config):
+    now = config.to_dict()
+    before = {**now, "optimizer": {k: v for k, v in now["optimizer"].items() if k != "sparse"}}
+    assert files.describe_difference(before, now) == "optimizer.sparse: 'off' there, 'auto' now"
+    now["optimizer"]["sparse"] = "off"
+    assert files.describe_difference(before, now) == ""

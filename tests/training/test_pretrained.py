@@ -12,7 +12,7 @@ import pytest
 
 import data
 from configs import order
-from data.vector_files import load_vectors, save_word2vec
+from data.vector_files import save_word2vec
 from data.word_vectors import WordVectors
 from training import epochs as training_epochs
 from training import evaluate_workdir, load, run
@@ -324,9 +324,6 @@ def test_a_run_keeps_the_vocabulary_that_it_began_with(config, vectors_file, tmp
     assert "dreadful" not in rows_of(again.preprocessor)  # the sixth word of the file
 
 
-# --- Sources ---
-
-
 def test_the_embeddings_of_a_run_on_texts_are_word_vectors(config, tmp_path):
     results = run(config, tmp_path / "first")
     assert results["best_epoch"]
@@ -340,50 +337,6 @@ def test_the_embeddings_of_a_run_on_texts_are_word_vectors(config, tmp_path):
     second.model.pretrained_scaling = "none"
     state = start_of(second, data.load("sentiment", second.data))
     np.testing.assert_array_equal(table_of(state)[1, 2:], table[2:])
-
-
-class FakeRun:
-    words = WORDS
-    centre = np.stack([VECTORS.vectors, VECTORS.vectors + 5])
-    context = np.stack([VECTORS.vectors * 2, VECTORS.vectors])
-
-
-@pytest.mark.parametrize(
-    ("which", "expected"),
-    [
-        ("word", FakeRun.centre[0]),
-        ("context", FakeRun.context[0]),
-        ("sum", FakeRun.centre[0] + FakeRun.context[0]),
-        ("concat", np.concatenate([FakeRun.centre[0], FakeRun.context[0]], axis=1)),
-    ],
-)
-def test_a_run_of_skip_grams_has_vectors_of_words_and_of_contexts(tmp_path, monkeypatch, which, expected):
-    saved = {"format": "combiner-ablations corpus vocabulary 1", "words": WORDS, "counts": [1] * 7}
-    (tmp_path / "preprocessor.json").write_text(json.dumps(saved))
-    monkeypatch.setattr("training.load_words", lambda _: FakeRun)
-    source = load_source(str(tmp_path), which)
-    assert source.words == WORDS
-    np.testing.assert_array_equal(source.vectors, expected)
-
-
-def test_contexts_of_another_width_are_not_added(tmp_path, monkeypatch):
-    class Unequal(FakeRun):
-        context = np.zeros((2, 7, 3), np.float32)
-
-    (tmp_path / "preprocessor.json").write_text(
-        json.dumps({"format": "combiner-ablations corpus vocabulary 1"})
-    )
-    monkeypatch.setattr("training.load_words", lambda _: Unequal)
-    assert load_source(str(tmp_path), "concat").vectors.shape == (7, 11)
-    with pytest.raises(ValueError, match="vectors of 8 numbers and contexts of 3 have no sum"):
-        load_source(str(tmp_path), "sum")
-
-
-def test_a_file_that_changed_is_read_again(tmp_path):
-    path = tmp_path / "vectors"
-    for count in (3, 7):
-        save_word2vec(path, WordVectors(WORDS[:count], VECTORS.vectors[:count]))
-        assert load_source(str(path)).words == WORDS[:count] == load_vectors(path).words
 
 
 # --- What is refused ---
@@ -436,16 +389,6 @@ def test_vectors_that_are_of_no_use_are_refused(pretrained, tmp_path, content, m
     pretrained.model.pretrained = str(path)
     with pytest.raises(ValueError, match=message):
         find_pretrained(pretrained, data.load("sentiment", pretrained.data))
-
-
-def test_folders_without_words_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"is a folder without a run in it \(preprocessor.json is missing\)"):
-        load_source(str(tmp_path))
-    (tmp_path / "preprocessor.json").write_text(
-        json.dumps({"format": "combiner-ablations text preprocessor 1"})
-    )
-    with pytest.raises(ValueError, match="holds no finished run"):
-        load_source(str(tmp_path))
 
 
 # --- Runs from before ---

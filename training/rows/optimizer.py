@@ -36,7 +36,8 @@ class Rows(NamedTuple):
 class RowOptimizer:
     """Updates the rows of a batch: [vector | the rule's state | what is needed to read the row later].
 
-    A row is one stretch of memory, so that a step gathers once and scatters once, whatever the optimiser.
+    A row is one stretch of memory, so that a step gathers once and scatters once, whatever the optimiser. The number of
+    the step at which it was written is a float32 as all else in it: exact up to 2²⁴ steps.
 
     Attributes:
       rule: the optimiser.
