@@ -50,9 +50,10 @@ class Attention(Combiner):
         del weights
         precision = jnp.promote_types(x.dtype, jnp.float32)
         scores = jnp.einsum("...nd,d->...n", x, self.query[...], preferred_element_type=precision)
-        # The least finite number, not -inf: a bag that is all masked then has a finite softmax and gradient.
+        # The least finite number, not -inf: its share is an exact zero, but a bag that is all masked has finite shares
+        # and gradients, which the base class then selects away.
         scores = jnp.where(mask, scores / math.sqrt(x.shape[-1]), jnp.finfo(scores.dtype).min)
-        shares = jnp.where(mask, jax.nn.softmax(scores, axis=-1), 0)
+        shares = jax.nn.softmax(scores, axis=-1)
         return jnp.einsum("...n,...nd->...d", shares, x, preferred_element_type=precision)
 
     def numpy_reference(

@@ -42,9 +42,10 @@ def _attend(
     """
     scores = jnp.einsum("...qhd,...nhd->...hqn", query, key) / math.sqrt(query.shape[-1])
     mask = mask[..., None, :]
-    # The least finite number, not -inf: a bag that is all masked then has a finite softmax and gradient.
+    # The least finite number, not -inf: its share is an exact zero, but a bag that is all masked has finite shares and
+    # gradients, which the base class then selects away.
     scores = jnp.where(mask, scores, jnp.finfo(scores.dtype).min)
-    shares = jnp.where(mask, jax.nn.softmax(scores, axis=-1), 0)
+    shares = jax.nn.softmax(scores, axis=-1)
     return jnp.einsum("...hqn,...nhd->...qhd", shares, value)
 
 

@@ -11,7 +11,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float
 
 from . import reference
-from .base import Combiner, Dim, at_least_float32, check_positive
+from .base import Combiner, Dim, at_least_float32, check_positive, each_vector
 
 
 def _forget_bias_of_one(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
@@ -62,7 +62,7 @@ class DeepSets(Combiner):
         """Adds the features of the vectors present, since φ(0) need not be zero, and maps the sum."""
         del weights
         x = at_least_float32(x)
-        features = jnp.where(mask[..., None], jax.nn.silu(self.phi(x)), 0)
+        features = jnp.where(mask[..., None], jax.nn.silu(each_vector(self.phi, x)), 0)
         return self.readout(jax.nn.silu(self.rho(jnp.sum(features, axis=-2))))
 
     def numpy_reference(

@@ -10,7 +10,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-from .base import Combiner, Dim, at_least_float32, check_positive
+from .base import Combiner, Dim, at_least_float32, check_positive, each_vector
 from .concatenation import Concat
 from .pooling import Mean
 
@@ -141,7 +141,7 @@ class ProjectThenMean(_Projection):
         weights: Float[Array, "*batch n"] | None,
     ) -> Float[Array, "*batch out"]:
         """Maps every vector, then averages those that are present."""
-        projected = jnp.tanh(self.dense(at_least_float32(x)))
+        projected = jnp.tanh(each_vector(self.dense, at_least_float32(x)))
         return self.mean.combine(jnp.where(mask[..., None], projected, 0), mask, weights)
 
     def numpy_reference(

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float
 
 from . import reference
 from .attention_blocks import attention_layer, checked_heads, mean_of_present, reference_attention
-from .base import Combiner, Dim, at_least_float32, check_positive
+from .base import Combiner, Dim, at_least_float32, check_positive, each_vector
 
 
 def _hidden_width(hidden: int | None, dim: int) -> int:
@@ -71,7 +71,7 @@ class _AttentionBlock(nnx.Module):
     ) -> Float[Array, "*#batch q dim"]:
         """Lets every x_i attend to the z_j that are present."""
         h = self.attention_norm(x + self.attention(x, z, mask=mask[..., None, :]))
-        return self.feed_forward_norm(h + self.feed_forward(h))
+        return self.feed_forward_norm(h + each_vector(self.feed_forward, h))
 
     def numpy_reference(self, vector: np.ndarray, present: Sequence[np.ndarray]) -> np.ndarray:
         """Computes LN(h + FF(h)) with h = LN(x + MultiHead(x, Z, Z)) for one x, Z the vectors present."""
@@ -211,7 +211,7 @@ class Transformer(Combiner):
         del weights
         h = at_least_float32(x) + self.positions[: x.shape[-2]]
         h = h + self.attention(self.attention_norm(h), mask=mask[..., None, :])
-        h = h + self.feed_forward(self.feed_forward_norm(h))
+        h = h + each_vector(self.feed_forward, self.feed_forward_norm(h))
         return mean_of_present(h, mask)
 
     def numpy_reference(
