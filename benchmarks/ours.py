@@ -14,8 +14,8 @@ from flax import nnx
 from jaxtyping import Float, Int
 
 import data
-from training.batches import batch_at
-from training.engine import plan_epoch, take_steps
+from training.batches import batch_at, epoch_keys, plan_epoch
+from training.engine import take_steps
 from training.large_pages import use_large_pages
 from training.replicas import Replica, Training
 
@@ -121,7 +121,8 @@ def first_losses(
     split = dataset.splits["train"]
     train = {name: jnp.asarray(array) for name, array in {**split.inputs, "targets": split.targets}.items()}
     bucket = jnp.zeros(len(split), jnp.int32)
-    batches = plan_epoch(state, jnp.int32(0), bucket, training.program)
+    order_key, _ = epoch_keys(state.seed, state.epoch)
+    batches = plan_epoch(order_key, jnp.int32(0), bucket, training.program.batch_size)
     step = functools.partial(take_steps, program=training.program)
     _, sums = jax.jit(lambda state, batches: step(state, batches, 0, lambda batch: batch_at(train, batch)))(
         state, batches

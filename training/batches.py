@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, UInt32
 
 # One split: the model's inputs, "targets" and "bucket" (index into step.Program.widths), each with a leading example
 # axis. A batch has "present" besides: 0 for examples that only fill it up.
@@ -13,9 +13,12 @@ Arrays = Mapping[str, Array]
 
 
 class Batches(NamedTuple):
-    """Which examples make a batch, and how many slots they need; in a scan, one batch of them."""
+    """Which examples make a batch, and how many slots they need; in a scan, one batch of them.
 
-    rows: Int[Array, "*steps batch"]
+    Replicas differ in the rows alone, which are None in what they share.
+    """
+
+    rows: Int[Array, "*steps batch"] | None
     present: Float[Array, "*steps batch"]
     width_index: Int[Array, "*steps"]
 
@@ -51,6 +54,30 @@ def batch_indices(bucket: Int[Array, " examples"], batch_size: int, key: Array |
         present=present.astype(jnp.float32).reshape(steps, batch_size),
         width_index=longest,
     )
+
+
+@jax.named_scope("batches")
+def plan_epoch(
+    order_key: Array, epoch: Int[Array, ""], bucket: Int[Array, " examples"], batch_size: int
+) -> Batches:
+    """Returns the batches of a replica's next epoch, in their order.
+
+    Args:
+      order_key: of the replica's epoch; see `epoch_keys`.
+      epoch: epochs done, the same for all active replicas.
+      bucket: of every example.
+      batch_size: examples per batch.
+    """
+    batches = batch_indices(bucket, batch_size, order_key)
+    # Every replica meets the widths in the same order, so that under vmap the choice of width stays a choice.
+    turn = jax.random.permutation(jax.random.fold_in(jax.random.key(0), epoch), len(batches.rows))
+    return jax.tree.map(lambda array: array[turn], batches)
+
+
+def epoch_keys(seed: UInt32[Array, ""], epoch: Int[Array, ""]) -> tuple[Array, Array]:
+    """Returns the random keys of a replica's epoch: of its order, and of its dropout."""
+    order_key, dropout_key = jax.random.split(jax.random.fold_in(jax.random.key(seed), 1 + epoch))
+    return order_key, dropout_key
 
 
 @jax.named_scope("batches")

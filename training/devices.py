@@ -45,6 +45,11 @@ class Layout:
         return self._sharding()
 
     @property
+    def by_replica(self) -> NamedSharding | None:
+        """The sharding of what every replica has its own of, in the first axis."""
+        return self._sharding("replicas")
+
+    @property
     def row_shards(self) -> int:
         """How many parts tables are divided into."""
         return self.mesh.shape["rows"] if self.mesh else 1

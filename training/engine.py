@@ -14,7 +14,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from . import rows
-from .batches import Arrays, Batches, Chunk, batch_at, batch_indices
+from .batches import Arrays, Batches, Chunk, batch_at, batch_indices, epoch_keys
 from .step import Program, Sums, Variables, forward_with_loss, switch_width, train_step
 
 EpochMetrics = dict[str, dict[str, Array]]  # split -> metric -> value
@@ -84,15 +84,19 @@ def is_active(state: TrainState, program: Program) -> Bool[Array, "*replicas"]:
 
 
 def train_epoch(
-    state: TrainState, epoch: Int[Array, ""], train: Arrays, validation: Arrays, program: Program
+    replica: tuple[TrainState, Int[Array, "steps batch"]],
+    shared: Batches,
+    train: Arrays,
+    validation: Arrays,
+    program: Program,
 ) -> tuple[TrainState, EpochMetrics]:
     """Trains one replica for an epoch on a split that lies in device memory, and measures it on validation.
 
     A replica that is not active comes back unchanged, with NaN for metrics.
 
     Args:
-      state: of the replica.
-      epoch: epochs done, the same for all active replicas; the order of the batches' widths depends on it alone.
+      replica: its state, and the rows of its batches; see training/plans.py.
+      shared: of its batches, what is the same for all replicas.
       train: the training split.
       validation: the validation split.
       program: what is fixed.
@@ -101,16 +105,17 @@ def train_epoch(
       The state, and {"train": metrics, "validation": metrics}. Training metrics are those of the steps as they
       happened, dropout included.
     """
+    state, rows_of_batches = replica
+    batches = shared._replace(rows=rows_of_batches)
 
     def run(state: TrainState) -> tuple[TrainState, EpochMetrics]:
-        batches = plan_epoch(state, epoch, train["bucket"], program)
         state, train_sums = take_steps(state, batches, 0, lambda batch: batch_at(train, batch), program)
         variables = current_variables(state, program)
         sums = {"train": train_sums, "validation": evaluation_sums(variables, validation, program)}
         targets = {"train": train["targets"], "validation": validation["targets"]}
         return finish_epoch(state, sums, targets, program)
 
-    return jax.lax.cond(is_active(state, program), run, lambda state: (state, no_metrics(program)), state)
+    return program.choose(is_active(state, program), run, lambda state: (state, no_metrics(program)), state)
 
 
 def current_variables(state: TrainState, program: Program) -> Variables:
@@ -119,18 +124,6 @@ def current_variables(state: TrainState, program: Program) -> Variables:
     if program.rows is not None:
         params = rows.readable(params, state.opt_state, program.rows)
     return Variables(params, state.fixed)
-
-
-@jax.named_scope("batches")
-def plan_epoch(
-    state: TrainState, epoch: Int[Array, ""], bucket: Int[Array, " examples"], program: Program
-) -> Batches:
-    """Returns the batches of a replica's next epoch, in their order."""
-    order_key, _ = _epoch_keys(state)
-    batches = batch_indices(bucket, program.batch_size, order_key)
-    # Every replica meets the widths in the same order, so that under vmap the choice of width stays a choice.
-    turn = jax.random.permutation(jax.random.fold_in(jax.random.key(0), epoch), len(batches.rows))
-    return jax.tree.map(lambda array: array[turn], batches)
 
 
 def take_steps(
@@ -152,7 +145,7 @@ def take_steps(
     Returns:
       The state, with step and diverged_step counted on, and every step's sums [steps].
     """
-    _, dropout_key = _epoch_keys(state)
+    _, dropout_key = epoch_keys(state.seed, state.epoch)
 
     def step(carry: Any, scanned: Any) -> tuple[Any, Sums]:
         params, opt_state, step, diverged_step = carry
@@ -248,9 +241,3 @@ def evaluate_steps(
         return None, switch_width(at_width, arrays, batch.width_index, program)[1]
 
     return jax.lax.scan(step, None, batches)[1]
-
-
-def _epoch_keys(state: TrainState) -> tuple[Array, Array]:
-    """Returns the random keys of a replica's epoch: of its order, and of its dropout."""
-    order_key, dropout_key = jax.random.split(jax.random.fold_in(jax.random.key(state.seed), 1 + state.epoch))
-    return order_key, dropout_key

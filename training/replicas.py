@@ -17,12 +17,15 @@ from rich.progress import Progress
 
 import data
 
+from .batches import Arrays, Batches
 from .devices import cut_rows, make_layout, pad_rows, pad_tables
-from .engine import TrainState, begin, draw_variables, init_state, is_active, train_epoch
+from .engine import EpochMetrics, TrainState, begin, draw_variables, init_state, is_active, train_epoch
 from .memory import check_fits
 from .network import make_network, make_program
+from .plans import Plan, compile_plan
 from .pretrained import Pretrained, find_pretrained
 from .progress import EpochProgress
+from .replication import choice
 from .step import Network, Program, Variables
 from .streaming import StreamedEpochs, move_to_disk, split_bytes
 
@@ -76,21 +79,34 @@ class Training:
         self.layout = make_layout(config.engine, num_replicas, config.train.batch_size)
         program = make_program(config, self.network, dataset.spec, len(dataset.splits["train"]))
         self.program = dataclasses.replace(
-            program, network=self._on_devices(self.network), divide_batch=self.layout.divide_batch
+            program,
+            network=self._on_devices(self.network),
+            divide_batch=self.layout.divide_batch,
+            choose=choice(self.layout.mode),
         )
         self.compile_seconds = 0.0
         self._splits = {name: dataset.splits[name] for name in ("train", "validation")}
         self._is_streamed = split_bytes(dataset.splits["train"]) > config.data.max_resident_bytes
         self._check_memory()
         self._starts: dict[tuple[float, int], Callable[..., TrainState]] = {}
+        self._plan: Plan | None = None
         self._compiled: Any = None
         self._lowered: Any = None
         if not self._is_streamed:
-            epoch_of_all = self.layout.replicate(functools.partial(train_epoch, program=self.program))
+            of_all = self.layout.replicate(functools.partial(train_epoch, program=self.program))
             arrays = [host_arrays(split, self.program) for split in self._splits.values()]
+            steps = -(-len(dataset.splits["train"]) // self.program.batch_size)
+            batch = (steps, self.program.batch_size)
             self._lowered = self.layout.jit(
-                epoch_of_all, (self._shardings, self.layout.everywhere), donate=True
-            ).lower(self.abstract_state, np.int32(0), *jax.tree.map(self._abstract, arrays))
+                lambda state, rows, *rest: of_all((state, rows), *rest),
+                (self._shardings, self.layout.everywhere),
+                donate=True,
+            ).lower(
+                self.abstract_state,
+                jax.ShapeDtypeStruct((num_replicas, *batch), jnp.int32, sharding=self.layout.by_replica),
+                Batches(None, self._everywhere(batch, jnp.float32), self._everywhere(batch[:1], jnp.int32)),
+                *jax.tree.map(lambda array: self._everywhere(array.shape, array.dtype), arrays),
+            )
 
     @functools.cached_property
     def pretrained(self) -> Pretrained | None:
@@ -182,13 +198,14 @@ class Training:
         """The shardings of the state; None on one device."""
         return jax.tree.map(lambda shape: shape.sharding, self.abstract_state)
 
-    def _abstract(self, array: np.ndarray) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=self.layout.everywhere)
+    def _everywhere(self, shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(shape, dtype, sharding=self.layout.everywhere)
 
     def compile(self) -> None:
         """Compiles what can be compiled beforehand, once; another thread may train meanwhile."""
         if self._compiled is None and self._lowered is not None:
             began = time.perf_counter()
+            self._plan = self._compile_plan()
             self._compiled = self._lowered.compile()
             self.compile_seconds = time.perf_counter() - began
 
@@ -205,7 +222,7 @@ class Training:
         if not self._is_streamed:
             self.compile()
             arrays = [self.layout.put(host_arrays(split, self.program)) for split in self._splits.values()]
-            yield lambda state, epoch: self._compiled(state, np.int32(epoch), *arrays)
+            yield functools.partial(self._train_epoch, arrays=arrays)
             return
         folder = workdir / "examples"
         try:
@@ -217,10 +234,22 @@ class Training:
                 self.num_replicas,
                 self.layout,
                 self._shardings,
+                self._compile_plan(),
                 self.config.data.max_resident_bytes,
             )
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _compile_plan(self) -> Plan:
+        num_examples = len(self._splits["train"])
+        return compile_plan(self.layout, self.num_replicas, num_examples, self.program.batch_size)
+
+    def _train_epoch(
+        self, state: TrainState, epoch: int, arrays: list[Arrays]
+    ) -> tuple[TrainState, EpochMetrics]:
+        """Trains all replicas for an epoch; `arrays` are those of the training and of the validation split."""
+        batches = self._plan(state.seed, state.epoch, np.int32(epoch), arrays[0]["bucket"])
+        return self._compiled(state, batches.rows, batches._replace(rows=None), *arrays)
 
 
 def host_arrays(split: data.Split, program: Program) -> dict[str, np.ndarray]:

@@ -1,9 +1,12 @@
 """Gives a function of one replica a leading replica axis."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool
 
 
 def replicate(function: Callable[..., Any], mode: str) -> Callable[..., Any]:
@@ -29,6 +32,21 @@ def _map(function: Callable[[Any], Any], replicas: Any) -> Any:
     # A loop's carry is a copy of the replica, and its output another; alone, it is updated in place.
     alone = function(jax.tree.map(lambda leaf: leaf[0], replicas))
     return jax.tree.map(lambda leaf: leaf[None], alone)
+
+
+def choice(mode: str) -> Callable[..., Any]:
+    """Returns what is to be used for jax.lax.cond on the state of one replica, inside of `replicate` with a mode.
+
+    One after the other, a replica that rests is skipped. Side by side none can be: there jax.lax.cond would take both
+    ways as well, but give every replica a copy of the examples that it shares, and its own choice of a batch's width.
+    """
+    return jax.lax.cond if replica_mode(mode) == "map" else _select
+
+
+def _select(
+    condition: Bool[Array, ""], true: Callable[[Any], Any], false: Callable[[Any], Any], state: Any
+) -> Any:
+    return jax.tree.map(functools.partial(jnp.where, condition), true(state), false(state))
 
 
 def replica_mode(mode: str) -> str:

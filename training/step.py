@@ -65,6 +65,8 @@ class Program:
       widths: numbers of slots, rising, that batches are trimmed to: a batch of short examples does not pay for the
         padding that the longest one needs. One width means no trimming.
       divide_batch: has a batch divided over devices, where there are several; see training/devices.py.
+      choose: (whether a replica trains, how, what else, its state) -> what either makes of the state; see
+        training/replication.py.
     """
 
     network: Network
@@ -75,6 +77,7 @@ class Program:
     patience: int
     widths: tuple[int, ...]
     divide_batch: Callable[[Arrays], Arrays] = lambda batch: batch
+    choose: Callable[..., Any] = jax.lax.cond
 
 
 def forward_with_loss(

@@ -13,11 +13,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Int
 
 import data
 
-from .batches import Batches, Chunk, batch_indices
+from .batches import Arrays, Batches, Chunk, batch_indices
 from .devices import Layout
 from .engine import (
     EpochMetrics,
@@ -27,9 +27,9 @@ from .engine import (
     finish_epoch,
     is_active,
     no_metrics,
-    plan_epoch,
     take_steps,
 )
+from .plans import Plan
 from .step import Program, Sums
 
 
@@ -60,6 +60,7 @@ class StreamedEpochs:
         num_replicas: int,
         layout: Layout,
         shardings: Any,
+        plan: Plan,
         max_bytes: int,
     ):
         """Cuts epochs into chunks.
@@ -71,6 +72,7 @@ class StreamedEpochs:
           num_replicas: each has its own order, and so its own chunks.
           layout: of the replicas.
           shardings: of their state, where there are several devices.
+          plan: of the batches of an epoch.
           max_bytes: of the inputs that lie in device memory at a time. Two chunks do: one in use, one to come.
         """
         self._program, self._splits, self._layout = program, splits, layout
@@ -86,9 +88,9 @@ class StreamedEpochs:
         def of_all(function: Callable[..., Any]) -> Callable[..., Any]:
             return layout.replicate(functools.partial(function, program=program))
 
-        self._plan = layout.jit(of_all(_plan), layout.everywhere)
+        self._plan = plan
         self._train = layout.jit(
-            lambda state, chunk, first: of_all(_train_chunk)((state, chunk), first),
+            lambda state, arrays, *shared: of_all(_train_chunk)((state, arrays), *shared),
             (shardings, layout.everywhere),
             donate=True,
         )
@@ -101,10 +103,11 @@ class StreamedEpochs:
 
     def __call__(self, state: TrainState, epoch: int) -> tuple[TrainState, EpochMetrics]:
         """Returns the state of all replicas after one more epoch, and its metrics."""
-        batches = jax.device_get(self._plan(state, np.int32(epoch), self._bucket))
+        batches = self._plan(state.seed, state.epoch, np.int32(epoch), self._bucket)
+        batches = jax.device_get(self._layout.gather(batches))
         train_sums, validation_sums = [], []
         for first, chunk in self._chunks("train", batches):
-            state, sums = self._train(state, chunk, np.int32(first))
+            state, sums = self._train(state, chunk.arrays, chunk.width_index, np.int32(first))
             train_sums.append(sums)
         for _, chunk in self._chunks("validation", self._validation):
             validation_sums.append(self._evaluate(state, chunk))
@@ -112,7 +115,7 @@ class StreamedEpochs:
         return self._finish(state, sums, self._targets)
 
     def _chunks(self, name: str, batches: Batches) -> Iterator[tuple[int, Chunk]]:
-        """Yields the place of a chunk's first step and its examples; steps are the last axis but one of the rows."""
+        """Yields the place of a chunk's first step and its examples; rows [*replicas, steps, batch]."""
         split = self._splits[name]
         arrays = {**split.inputs, "targets": split.targets}
         replicas = ("replicas",) * (batches.rows.ndim - 2)
@@ -121,19 +124,16 @@ class StreamedEpochs:
             steps = slice(first, first + self._steps)
             rows = batches.rows[..., steps, :]
             gathered = {key: array[rows] for key, array in arrays.items()}
-            gathered["present"] = batches.present[..., steps, :]
-            widths = self._layout.put(batches.width_index[..., steps], *replicas)
+            gathered["present"] = np.broadcast_to(batches.present[steps], rows.shape)
+            widths = self._layout.put(batches.width_index[steps])
             yield first, Chunk(self._layout.put(gathered, *replicas, None, "batch"), widths)
 
 
-def _plan(state: TrainState, epoch: Array, bucket: Array, program: Program) -> Batches:
-    return plan_epoch(state, epoch, bucket, program)
-
-
 def _train_chunk(
-    replica: tuple[TrainState, Chunk], first: Array, program: Program
+    replica: tuple[TrainState, Arrays], width_index: Int[Array, " steps"], first: Array, program: Program
 ) -> tuple[TrainState, Sums]:
-    state, chunk = replica
+    state, arrays = replica
+    chunk = Chunk(arrays, width_index)
 
     def run(state: TrainState) -> tuple[TrainState, Sums]:
         return take_steps(state, chunk, first, lambda batch: batch.arrays, program)
@@ -142,7 +142,7 @@ def _train_chunk(
         shapes = jax.eval_shape(run, state)[1]
         return state, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
 
-    return jax.lax.cond(is_active(state, program), run, rest, state)
+    return program.choose(is_active(state, program), run, rest, state)
 
 
 def _evaluate_chunk(state: TrainState, chunk: Chunk, program: Program) -> Sums:
@@ -154,7 +154,7 @@ def _finish(
     replica: tuple[TrainState, dict[str, Sums]], targets: dict[str, Array], program: Program
 ) -> tuple[TrainState, EpochMetrics]:
     state, sums = replica
-    return jax.lax.cond(
+    return program.choose(
         is_active(state, program),
         lambda state: finish_epoch(state, sums, targets, program),
         lambda state: (state, no_metrics(program)),

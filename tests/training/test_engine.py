@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 import data
 from training.batches import Batches, batch_at, batch_indices
+from training.devices import Layout
 from training.engine import evaluation_sums, init_state, is_active, train_epoch
 from training.network import make_network, make_program
+from training.plans import compile_plan
 from training.replicas import host_arrays
 from training.replication import replicate
 from training.step import Variables, train_step
@@ -57,8 +59,11 @@ def jitted(program, mode):
 def train(program, train_arrays, validation, seeds, epochs=3, mode="map", rates=0.01):
     run = jitted(program, mode)
     state, history = start(program, seeds, rates), []
+    plan = compile_plan(Layout(mode), len(seeds), len(train_arrays["targets"]), program.batch_size)
     for epoch in range(epochs):
-        state, metrics = run(state, np.int32(epoch), train_arrays, validation)
+        batches = plan(state.seed, state.epoch, np.int32(epoch), train_arrays["bucket"])
+        rows, shared = batches.rows, batches._replace(rows=None)
+        state, metrics = run((state, rows), shared, train_arrays, validation)
         history.append(metrics)
     return state, history
 

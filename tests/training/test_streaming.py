@@ -12,6 +12,7 @@ from training import lifecycle, replicas
 from training.devices import Layout
 from training.engine import init_state, train_epoch
 from training.network import make_network, make_program
+from training.plans import compile_plan
 from training.replication import replicate
 from training.streaming import StreamedEpochs, move_to_disk, split_bytes
 
@@ -45,11 +46,14 @@ def test_streamed_epochs_equal_those_in_memory_step_by_step(program_and_splits, 
     assert all(isinstance(array, np.memmap) for array in on_disk["train"].inputs.values())
     buckets = {name: replicas.length_buckets(split, program) for name, split in splits.items()}
     two_steps = 2 * 2 * program.batch_size * len(SEEDS) * split_bytes(splits["train"]) // len(splits["train"])
-    streamed = StreamedEpochs(program, on_disk, buckets, len(SEEDS), Layout(mode), None, two_steps)
+    layout, num_examples = Layout(mode), len(splits["train"])
+    plan = compile_plan(layout, len(SEEDS), num_examples, program.batch_size)
+    streamed = StreamedEpochs(program, on_disk, buckets, len(SEEDS), layout, None, plan, two_steps)
 
     expected, found = start(program), start(program)
     for epoch in range(5):
-        expected, expected_metrics = resident(expected, np.int32(epoch), *arrays)
+        batches = plan(expected.seed, expected.epoch, np.int32(epoch), arrays[0]["bucket"])
+        expected, expected_metrics = resident((expected, batches.rows), batches._replace(rows=None), *arrays)
         found, metrics = streamed(found, epoch)
         for a, b in zip(jax.tree.leaves(expected_metrics), jax.tree.leaves(metrics), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-5)

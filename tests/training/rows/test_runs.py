@@ -16,6 +16,7 @@ import training
 from configs import categorical, order
 from models.row_tables import RowTable, look_up
 from training import lifecycle
+from training.batches import batch_indices
 from training.engine import init_state, train_epoch
 from training.network import make_network, make_program
 from training.replicas import Training, host_arrays
@@ -140,8 +141,11 @@ def test_no_table_is_copied_or_passed_over_within_an_epoch(config):
     start = jax.vmap(functools.partial(init_state, program=program))(
         jnp.arange(1, dtype=jnp.uint32), jnp.full(1, 0.01)
     )
-    epoch = jax.jit(replicate(functools.partial(train_epoch, program=program), "map"), donate_argnums=0)
-    text = epoch.lower(start, np.int32(0), *arrays).compile().as_text()
+    of_all = replicate(functools.partial(train_epoch, program=program), "map")
+    epoch = jax.jit(lambda state, rows, *rest: of_all((state, rows), *rest), donate_argnums=0)
+    batches = jax.tree.map(jnp.asarray, batch_indices(arrays[0]["bucket"], program.batch_size))
+    rest = (batches._replace(rows=None), *arrays)
+    text = epoch.lower(start, batches.rows[None], *rest).compile().as_text()
     rows, packed = start.params["embedding"]["table"].shape[1:]
     shape = rf"f32\[{rows},{packed}\]"
     made = re.findall(rf"= {shape}\S* ([\w-]+)\(", text)
