@@ -12,9 +12,9 @@ SEEDS = np.array([3, 8, 21], np.uint32)
 BUCKET = np.array([0, 2, 1, 0, 1, 0, 2, 2, 1, 0], np.int32)
 
 
-def planned(mode="map", epoch=0, seeds=SEEDS, batch_size=4):
+def planned(mode="map", epoch=0, epochs_behind=0, seeds=SEEDS, batch_size=4):
     plan = compile_plan(Layout(mode), len(seeds), len(BUCKET), batch_size)
-    return plan(seeds, np.full(len(seeds), epoch, np.int32), np.int32(epoch), BUCKET)
+    return plan(seeds, np.full(len(seeds), epochs_behind, np.int32), np.int32(epoch), BUCKET)
 
 
 def test_every_replica_meets_every_example_once():
@@ -30,9 +30,15 @@ def test_a_batch_is_wide_enough_for_all_its_examples():
 
 
 def test_seeds_and_epochs_have_their_own_order():
-    first, second = planned().rows, planned(epoch=1).rows
-    assert not np.array_equal(first[0], first[1])
-    assert not np.array_equal(first[0], second[0])
+    first = planned()
+    np.testing.assert_array_equal(first.rows, planned().rows)
+    assert not np.array_equal(first.rows[0], first.rows[1])
+    assert not np.array_equal(first.rows, planned(epochs_behind=1).rows)
+
+
+def test_epochs_of_the_training_have_their_own_order_of_widths():
+    orders = {tuple(np.asarray(planned(epoch=epoch).width_index)) for epoch in range(5)}
+    assert len(orders) > 1
 
 
 @pytest.mark.parametrize("mode", ["map", "vmap"])
