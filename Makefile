@@ -29,6 +29,7 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.big_table
 	$(BIN)/python -m benchmarks.compile
+	$(BIN)/python -m benchmarks.step_profile
 	$(BIN)/python -m benchmarks.combiners
 	$(BIN)/python -m benchmarks.sweeps
 	$(BIN)/python -m benchmarks.folding

@@ -48,8 +48,8 @@ def main() -> None:
     differences = _check_alike()
     tables = {}
     for batch in BATCHES[:1] if quick else BATCHES:
-        data = _ratings(users, items, 20 if quick else STEPS[batch], batch)
-        own = EngineTraining(_config("auto", batch), data)
+        data = make_ratings(users, items, 20 if quick else STEPS[batch], batch)
+        own = EngineTraining(make_config("auto", batch), data)
         table = beside(
             (OURS, own),
             _groups(data, users, items, batch),
@@ -77,14 +77,16 @@ def main() -> None:
     save("categorical", {"machine": machine, "settings": settings, "tables": tables}, text, quick=quick)
 
 
-def _config(sparse: str, batch: int) -> Any:
+def make_config(sparse: str, batch: int) -> Any:
+    """Returns the config that is trained, with one of the values of optimizer.sparse."""
     config = plain(categorical.get_config("combiner=sum"), sparse=sparse)
     config.model.dim, config.model.hidden, config.model.embedding_scale = WIDTH, (), SCALE
     config.train.batch_size = batch
     return config
 
 
-def _ratings(users: int, items: int, steps: int, batch: int) -> Dataset:
+def make_ratings(users: int, items: int, steps: int, batch: int) -> Dataset:
+    """Returns random ratings for so many steps."""
     rng = np.random.default_rng(0)
     fields = [
         CategoricalField(name=name, num_rows=rows, max_values=1)
@@ -194,9 +196,9 @@ def _groups(data: Dataset, users: int, items: int, batch: int) -> list[dict[str,
         return made
 
     def ours(sparse: str, data: Dataset) -> Callable[[], Any]:
-        return needing(lambda: EngineTraining(_config(sparse, batch), data))
+        return needing(lambda: EngineTraining(make_config(sparse, batch), data))
 
-    few = _ratings(users, items, 8, batch)
+    few = make_ratings(users, items, 8, batch)
     lean = {f"{OURS}, sparse={mode}": ours(mode, data) for mode in ("lazy", "exact")}
     peers = {name: needing(make) for name, make in _contenders(data, users, items, batch).items()}
     sparse_peer, dense, fused, keras, flax, compiled = ({name: make} for name, make in peers.items())
@@ -213,9 +215,9 @@ def _is_sparse(name: str, ours_is: bool) -> bool:
 def _check_alike() -> dict[str, float]:
     """Returns name -> the largest difference of a contender's losses from those of ours that update alike."""
     users, items, batch = 800, 200, BATCHES[0]
-    data, losses, differences = _ratings(users, items, CHECKED_STEPS, batch), {}, {}
+    data, losses, differences = make_ratings(users, items, CHECKED_STEPS, batch), {}, {}
     for mode in ("off", "lazy", "exact"):
-        ours, rows, losses[mode] = first_losses(_config(mode, batch), data)
+        ours, rows, losses[mode] = first_losses(make_config(mode, batch), data)
     differences[f"{OURS}, sparse=exact"] = float(np.abs(losses["exact"] - losses["off"]).max())
     for name, make in _contenders(data, users, items, batch).items():
         if "compile" in name:

@@ -6,7 +6,8 @@
 
 The sentiment task with two seeds, on random bags of the shape of the film reviews. First with an empty cache folder,
 then once more with what it has been filled with, as a second process of the same configuration finds it: all that the
-process remembers is forgotten in between. What the first compilation of a process costs besides is paid beforehand.
+process remembers is forgotten in between. What the first compilation of a process costs besides is paid beforehand,
+and so is the plan of the batches, one program for all combiners, which is timed apart.
 """
 
 import statistics
@@ -23,10 +24,12 @@ from combiners import COMBINERS
 from configs import sentiment
 from data import Dataset, TextSpec
 from training.compilation import use_compilation_cache
+from training.devices import make_layout
+from training.plans import compile_plan
 from training.replicas import Training
 
 QUICK = ("sum", "attention", "gru")
-VOCABULARY, LENGTH, EXAMPLES = 18_000, 52, 8_500
+VOCABULARY, LENGTH, EXAMPLES, SEEDS = 18_000, 52, 8_500, 2
 STAGES = {
     "trace_seconds": "trace and lower, s",
     "cold_seconds": "compile, empty cache, s",
@@ -45,9 +48,10 @@ def main() -> None:
         use_compilation_cache(folder)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         Training(sentiment.get_config("smoke"), data, 1).compile()  # another program than the measured one
+        plan = _measure_plan(data)
         rows = {name: _measure(name, data) for name in names}
     machine = describe_machine()
-    result = {"machine": machine, "table": rows}
+    result = {"machine": machine, "table": rows, "plan": plan}
     save("compile", result, _page(result), quick=options.quick)
 
 
@@ -62,6 +66,20 @@ def _data() -> Dataset:
     return make_dataset("random texts", spec, {"tokens": tokens}, targets, BATCH, lengths)
 
 
+def _measure_plan(data: Dataset) -> dict[str, float]:
+    """Returns the seconds that the plan of the batches takes to trace and compile, and to find in the cache."""
+    config = sentiment.get_config("smoke")
+    layout = make_layout(config.engine, SEEDS, config.train.batch_size)
+    row = {}
+    for stage in ("cold_seconds", "warm_seconds"):
+        jax.clear_caches()
+        compile_plan.cache_clear()
+        began = time.perf_counter()
+        compile_plan(layout, SEEDS, len(data.splits["train"]), config.train.batch_size)
+        row[stage] = time.perf_counter() - began
+    return row
+
+
 def _measure(name: str, data: Dataset) -> dict[str, Any]:
     """Returns seconds, and how many parameters the model has; {"reason": …} where the task refuses a combiner."""
     config = sentiment.get_config(f"combiner={name},smoke")
@@ -70,7 +88,7 @@ def _measure(name: str, data: Dataset) -> dict[str, Any]:
         jax.clear_caches()
         began = time.perf_counter()
         try:
-            training = Training(config, data, 2)
+            training = Training(config, data, SEEDS)
         except ValueError as refusal:
             return {"reason": str(refusal)}
         row.setdefault("trace_seconds", time.perf_counter() - began)
@@ -89,6 +107,9 @@ def _page(result: dict[str, Any]) -> str:
         "",
         f"The sentiment task with two seeds: a vocabulary of {VOCABULARY:,}, at most {LENGTH} words, three length "
         "buckets. Each program is traced and compiled once with an empty cache and once more with its own entry.",
+        "",
+        "The plan of the batches is a program of its own, the same for all combiners. Once for all of them it takes "
+        f"{result['plan']['cold_seconds']:.2f} s, from the cache {result['plan']['warm_seconds']:.2f} s.",
         "",
         f"| combiner | {' | '.join(STAGES.values())} |",
         f"|---|{'---:|' * len(STAGES)}",

@@ -36,17 +36,9 @@ def main() -> None:
     """Checks that all learn the same, times them, and writes benchmarks/results/mnist.{json,md}."""
     quick = parser(__doc__).parse_args().quick
     steps, rounds, round_seconds = (20, 3, 0.2) if quick else (STEPS, ROUNDS, 1.5)
-    config = plain(mnist.get_config("combiner=sum"))
-    loaded = data.load("mnist", config.data)
-    pixels = loaded.splits["train"].inputs["pixels"]
-    targets = loaded.splits["train"].targets
-
-    def first(steps: int) -> data.Dataset:
-        images = {"pixels": pixels[: steps * BATCH]}
-        return make_dataset("mnist", loaded.spec, images, targets[: steps * BATCH])
-
-    differences = _check_alike(config, first(CHECKED_STEPS))
-    dataset = first(steps)
+    config = make_config()
+    differences = _check_alike(config, make_images(CHECKED_STEPS))
+    dataset = make_images(steps)
     everything = _contenders(dataset)
     groups = [
         {name: make for name, make in everything.items() if ("compile" in name) == last}
@@ -74,6 +66,18 @@ def main() -> None:
     )
     text = page("MNIST: training throughput", about, {"": table}, {"": BATCH}, rounds, machine)
     save("mnist", result, text, quick=quick)
+
+
+def make_config() -> Any:
+    """Returns the config that is trained."""
+    return plain(mnist.get_config("combiner=sum"))
+
+
+def make_images(steps: int) -> data.Dataset:
+    """Returns the first images for so many steps."""
+    loaded = data.load("mnist", make_config().data)
+    train, stop = loaded.splits["train"], steps * BATCH
+    return make_dataset("mnist", loaded.spec, {"pixels": train.inputs["pixels"][:stop]}, train.targets[:stop])
 
 
 class _FlaxNetwork(nnx.Module):

@@ -40,7 +40,7 @@ def main() -> None:
     steps, rounds, round_seconds = (5, 3, 0.2) if quick else (STEPS, ROUNDS, 1.5)
     tables, combiners = {}, {"GRU": ("gru", TorchGRU), "Transformer": ("transformer", TorchTransformer)}
     for heading, (combiner, model) in combiners.items():
-        config, data = _config(combiner), _sentences(steps)
+        config, data = make_config(combiner), make_sentences(steps)
         differences = {PLAIN: _difference(config, model)}
         own = EngineTraining(config, data)
         groups = [
@@ -64,13 +64,15 @@ def main() -> None:
     save("order", {"machine": machine, "settings": settings, "tables": tables}, text, quick=quick)
 
 
-def _config(combiner: str) -> Any:
+def make_config(combiner: str) -> Any:
+    """Returns the config that is trained with one of the two combiners."""
     config = plain(order.get_config(f"combiner={combiner}"))
     config.model.dim, config.model.hidden = WIDTH, (HIDDEN,)
     return config
 
 
-def _sentences(steps: int) -> Dataset:
+def make_sentences(steps: int) -> Dataset:
+    """Returns random sentences for so many steps."""
     rng = np.random.default_rng(0)
     tokens = rng.integers(1, VOCABULARY, (steps * BATCH, LENGTH), dtype=np.int32)
     targets = rng.integers(0, 2, steps * BATCH, dtype=np.int32)
@@ -180,7 +182,7 @@ def _in_torch(
 
 def _difference(config: Any, model: type[_TorchSentences]) -> float:
     """Returns the largest difference of a peer's losses from ours, from the same parameters on the same batches."""
-    data = _sentences(CHECKED_STEPS)
+    data = make_sentences(CHECKED_STEPS)
     ours, rows, losses = first_losses(config, data)
     peer = _in_torch(model, data, adam)()
     first, _, last = peer.model.head
