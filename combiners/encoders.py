@@ -1,7 +1,8 @@
 """Encoders: a small network reads the vectors, as a set (deep_sets) or one after the other (gru, lstm)."""
 
 import abc
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -82,18 +83,24 @@ class DeepSets(Combiner):
 
 
 # An eager scan over a new closure would be compiled again at every call; here it is once for each shape.
-@jax.jit
+@functools.partial(jax.jit, static_argnums=0)
 def _last_state(
-    cell: nnx.RNNCellBase, start: Any, x: Float[Array, "*batch n dim"], mask: Bool[Array, "*batch n"]
+    step: Callable[[nnx.Linear, Any, Float[Array, "*batch gates"]], Any],
+    cell: nnx.RNNCellBase,
+    start: Any,
+    x: Float[Array, "*batch n dim"],
+    mask: Bool[Array, "*batch n"],
 ) -> Any:
-    """Scans a cell over the slots and returns its last state; a masked slot leaves the state as it is."""
+    """Scans the slots and returns the last state; a masked slot leaves the state as it is."""
+    # One product for all slots, before the scan: what is left within it is the map of the state.
+    of_x = each_vector(cell.dense_i, jnp.moveaxis(x, -2, 0))
 
     def read(state: Any, slot: tuple[jax.Array, jax.Array]) -> tuple[Any, None]:
-        vector, present = slot
-        new_state, _ = cell(state, vector)
+        of_vector, present = slot
+        new_state = step(cell.dense_h, state, of_vector)
         return jax.tree.map(lambda new, old: jnp.where(present, new, old), new_state, state), None
 
-    state, _ = jax.lax.scan(read, start, (jnp.moveaxis(x, -2, 0), jnp.moveaxis(mask, -1, 0)[..., None]))
+    state, _ = jax.lax.scan(read, start, (of_x, jnp.moveaxis(mask, -1, 0)[..., None]))
     return state
 
 
@@ -126,7 +133,12 @@ class _Recurrent(Combiner):
 
     @abc.abstractmethod
     def _new_cell(self, rngs: nnx.Rngs) -> nnx.RNNCellBase:
-        """Returns the cell, which maps (state, vector) to (state, output)."""
+        """Returns the cell, whose maps are `dense_i` of the vectors and `dense_h` of the state."""
+
+    @staticmethod
+    @abc.abstractmethod
+    def _step(dense_h: nnx.Linear, state: Any, of_x: Float[Array, "*batch gates"]) -> Any:
+        """Returns the next state, from the last one and what `dense_i` makes of the next vector."""
 
     @abc.abstractmethod
     def _start(self, zeros: Float[Array, "*batch out"]) -> Any:
@@ -140,10 +152,10 @@ class _Recurrent(Combiner):
     ) -> Float[Array, "*batch out"]:
         """Reads the vectors present, slot by slot, and returns the last state."""
         del weights
-        # The cell promotes to the widest dtype it meets; a state that did not start there would change it on the way.
+        # A layer promotes to the widest dtype it meets; a state that did not start there would change it on the way.
         dtype = jnp.result_type(x, jnp.float32, self.cell.dense_h.kernel[...])
         start = self._start(jnp.zeros((*x.shape[:-2], self.out_dim), dtype))
-        return jax.tree.leaves(_last_state(self.cell, start, x.astype(dtype), mask))[-1]
+        return jax.tree.leaves(_last_state(self._step, self.cell, start, x.astype(dtype), mask))[-1]
 
 
 class GRU(_Recurrent):
@@ -167,6 +179,14 @@ class GRU(_Recurrent):
 
     def _new_cell(self, rngs: nnx.Rngs) -> nnx.RNNCellBase:
         return nnx.GRUCell(self.dim, self.out_dim, param_dtype=jnp.result_type(float), rngs=rngs)
+
+    @staticmethod
+    def _step(dense_h: nnx.Linear, state: Any, of_x: Float[Array, "*batch gates"]) -> Any:
+        reset_x, update_x, candidate_x = jnp.split(of_x, 3, axis=-1)
+        reset_h, update_h, candidate_h = jnp.split(dense_h(state), 3, axis=-1)
+        reset, update = jax.nn.sigmoid(reset_x + reset_h), jax.nn.sigmoid(update_x + update_h)
+        candidate = jnp.tanh(candidate_x + reset * candidate_h)
+        return (1 - update) * candidate + update * state
 
     def _start(self, zeros: Float[Array, "*batch out"]) -> Any:
         return zeros
@@ -210,10 +230,17 @@ class LSTM(_Recurrent):
 
     def _new_cell(self, rngs: nnx.Rngs) -> nnx.RNNCellBase:
         dtype = jnp.result_type(float)
-        # The formulas of nnx.LSTMCell with the eight products of a step in two.
+        # Has the eight maps of nnx.LSTMCell as two.
         return nnx.OptimizedLSTMCell(
             self.dim, self.out_dim, bias_init=_forget_bias_of_one, param_dtype=dtype, rngs=rngs
         )
+
+    @staticmethod
+    def _step(dense_h: nnx.Linear, state: Any, of_x: Float[Array, "*batch gates"]) -> Any:
+        memory, h = state
+        enter, forget, candidate, leave = jnp.split(of_x + dense_h(h), 4, axis=-1)
+        memory = jax.nn.sigmoid(forget) * memory + jax.nn.sigmoid(enter) * jnp.tanh(candidate)
+        return memory, jax.nn.sigmoid(leave) * jnp.tanh(memory)
 
     def _start(self, zeros: Float[Array, "*batch out"]) -> Any:
         return zeros, zeros
