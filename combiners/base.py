@@ -282,8 +282,8 @@ def each_vector(
 ) -> Float[Array, "*batch n out"]:
     """Applies one map to every vector, as a single matrix product over all of them.
 
-    The same numbers as layer(x). XLA on a CPU computes the gradient of the map's weights more slowly where it sums over
-    several axes: a training step of the combiner `transformer` took a fifth longer so.
+    The same as layer(x), to rounding. XLA on a CPU is slow in the gradient of the map's weights where it sums over
+    several axes: without this, a training step of the combiner `transformer` took a fifth longer.
     """
     y = layer(x.reshape(-1, x.shape[-1]))
     return y.reshape(*x.shape[:-1], y.shape[-1])

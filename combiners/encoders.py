@@ -92,8 +92,9 @@ def _last_state(
     mask: Bool[Array, "*batch n"],
 ) -> Any:
     """Scans the slots and returns the last state; a masked slot leaves the state as it is."""
-    # One product for all slots, before the scan: what is left within it is the map of the state.
-    of_x = each_vector(cell.dense_i, jnp.moveaxis(x, -2, 0))
+    # One product for all slots, before the scan: what is left within it is the map of the state. Slots come first only
+    # afterwards, so that a batch that is divided over devices stays divided within the product.
+    of_x = jnp.moveaxis(each_vector(cell.dense_i, x), -2, 0)
 
     def read(state: Any, slot: tuple[jax.Array, jax.Array]) -> tuple[Any, None]:
         of_vector, present = slot

@@ -1,7 +1,7 @@
 """How replicas, batches and embedding tables lie on several devices: every sharding of this project is decided here.
 
-A mesh has three axes. `replicas`: every device trains replicas of its own, without a word between them until an epoch
-ends. `batch`: the examples of a step are divided, and the devices add up their gradients in every step. `rows`: the
+A mesh has three axes. `replicas`: every device trains replicas of its own, without a word between them within an
+epoch. `batch`: the examples of a step are divided, and the devices add up their gradients in every step. `rows`: the
 rows of embedding tables are divided, with all that the optimiser keeps of them, for tables that one device cannot hold.
 """
 
@@ -48,6 +48,11 @@ class Layout:
     def by_replica(self) -> NamedSharding | None:
         """The sharding of what every replica has its own of, in the first axis."""
         return self._sharding("replicas")
+
+    @property
+    def replica_shards(self) -> int:
+        """How many parts the replicas are divided into."""
+        return self.mesh.shape["replicas"] if self.mesh else 1
 
     @property
     def row_shards(self) -> int:

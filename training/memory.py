@@ -32,7 +32,7 @@ def check_fits(state: Any, *, examples: int = 0, dense: bool = True, free: bool 
 
     Args:
       state: the shapes of the state of all replicas, with a leading replica axis: a tree with "params".
-      examples: bytes of the examples that lie on each device.
+      examples: bytes of the examples that lie on each device, and of their order.
       dense: whether gradients are as large as the parameters.
       free: whether to compare with what is free now instead of all there is. Another training's memory is not free.
     """

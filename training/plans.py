@@ -13,7 +13,7 @@ from jaxtyping import Array, Int, UInt32
 from .batches import Batches, epoch_keys, plan_epoch
 from .devices import Layout
 
-# (seeds [replicas], the epochs that each has behind it, those of the training, bucket [examples]) -> the batches; of
+# (seed and epochs done of every replica [replicas], epochs done of the training, bucket [examples]) -> the batches; of
 # these, rows have a replica axis.
 Plan = Callable[[Array, Array, Int[Array, ""], Array], Batches]
 

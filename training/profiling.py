@@ -80,9 +80,7 @@ class _Recorder:
 
     def start(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
-        options = jax.profiler.ProfileOptions()
-        options.python_tracer_level = 0  # every call of Python would be an event, and slow it down
-        jax.profiler.start_trace(str(self._folder), profiler_options=options)
+        jax.profiler.start_trace(str(self._folder), profiler_options=trace_options())
         self.is_on = self._is_tracing = True
         self._began = time.perf_counter()
         self._timer.start()
@@ -109,6 +107,13 @@ class _Recorder:
             (trace,) = self._folder.glob("plugins/profile/*/*.xplane.pb")
             summary = summarise_trace(trace, self._traced, self._trained / self._steps)
             files.write_json(self._folder / SUMMARY_FILE, summary)
+
+
+def trace_options() -> jax.profiler.ProfileOptions:
+    """Returns what a trace is to have in it: operations, but no calls of Python, each of which would slow it down."""
+    options = jax.profiler.ProfileOptions()
+    options.python_tracer_level = 0
+    return options
 
 
 def summarise_trace(trace: pathlib.Path, seconds: float, step_seconds: float) -> dict[str, Any]:

@@ -188,6 +188,8 @@ class Training:
         """Raises ValueError if the training is larger than memory is, or than what is free of it."""
         held = sum(map(split_bytes, self._splits.values()))
         examples = self.config.data.max_resident_bytes if self._is_streamed else held
+        # Every replica's order of the examples, int32; see training/plans.py.
+        examples += 4 * len(self._splits["train"]) * self.num_replicas // self.layout.replica_shards
         check_fits(self.abstract_state, examples=examples, dense=self.program.rows is None, free=free)
 
     def _on_devices(self, network: Network) -> Network:

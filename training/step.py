@@ -65,8 +65,8 @@ class Program:
       widths: numbers of slots, rising, that batches are trimmed to: a batch of short examples does not pay for the
         padding that the longest one needs. One width means no trimming.
       divide_batch: has a batch divided over devices, where there are several; see training/devices.py.
-      choose: (whether a replica trains, how, what else, its state) -> what either makes of the state; see
-        training/replication.py.
+      choose: as jax.lax.cond: (whether a replica trains, its training, its rest, its state) -> the result of one of the
+        two; see training/replication.py.
     """
 
     network: Network

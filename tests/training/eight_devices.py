@@ -26,7 +26,7 @@ ONE = {"replicas": 1, "batch": 1, "rows": 1}
 EPOCHS = 3
 
 
-def make_config(path, mesh, sparse="off", mode="auto"):
+def make_config(path, mesh, sparse="off", mode="auto", length_buckets=1):
     """Returns the config of a small run whose replicas end at different epochs; its table has 17 rows."""
     config = sentiment.get_config("combiner=sum")
     config.seeds = tuple(range(8))
@@ -41,7 +41,7 @@ def make_config(path, mesh, sparse="off", mode="auto"):
     config.train.epochs = EPOCHS
     config.train.batch_size = 32
     config.train.patience = 1
-    config.train.length_buckets = 1
+    config.train.length_buckets = length_buckets
     config.engine.replicas = mode
     config.engine.mesh.update(mesh)
     return config
@@ -57,6 +57,12 @@ def main(path, target):
         ("replicas", make_config(path, {"replicas": 4})),
         ("batch", make_config(path, {"replicas": 4, "batch": 2})),
         ("rows", make_config(path, {"replicas": 2, "batch": 2, "rows": 2}, sparse="exact")),
+        ("one, trimmed", make_config(path, ONE, length_buckets=3)),
+        ("trimmed", make_config(path, {"replicas": 4, "batch": 2}, length_buckets=3)),
+        (
+            "trimmed rows",
+            make_config(path, {"replicas": 2, "batch": 2, "rows": 2}, "exact", length_buckets=3),
+        ),
         ("streamed", make_config(path, {"replicas": 4, "batch": 2}, sparse="exact")),
     ):
         config.data.max_resident_bytes = 10_000 if name == "streamed" else 2**31

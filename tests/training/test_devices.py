@@ -37,7 +37,18 @@ def test_replicas_on_four_devices_equal_those_on_one_bit_for_bit(found):
 @pytest.mark.parametrize("name", ["alone", "batch", "rows", "resumed", "streamed"])
 def test_other_layouts_equal_one_device_to_rounding(found, name):
     """Divided sums are added in another order, and tables are updated by row here, which to rounding is the same."""
-    one, several = found["one"], found[name]
+    assert_equal_to_rounding(found[name], found["one"])
+
+
+@pytest.mark.parametrize("name", ["trimmed", "trimmed rows"])
+def test_a_batch_divided_over_devices_may_be_trimmed_to_its_length(found, name):
+    assert_equal_to_rounding(found[name], found["one, trimmed"])
+    assert found["one, trimmed"]["losses"] != found["one"]["losses"], (
+        "batches of like lengths are other batches"
+    )
+
+
+def assert_equal_to_rounding(several, one):
     assert several["epochs"] == one["epochs"]
     np.testing.assert_allclose(several["losses"], one["losses"], atol=3e-6)
     for parameter, values in one["best_params"].items():

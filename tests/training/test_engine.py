@@ -1,5 +1,6 @@
 """The engine: what a step, an epoch and a replica are, whatever runs beside them."""
 
+import dataclasses
 import functools
 
 import jax
@@ -17,7 +18,7 @@ from training.engine import evaluation_sums, init_state, is_active, train_epoch
 from training.network import make_network, make_program
 from training.plans import compile_plan
 from training.replicas import host_arrays
-from training.replication import replicate
+from training.replication import choice, replicate
 from training.step import Variables, train_step
 
 # What counts as the same parameters where XLA may order the arithmetic otherwise: float32 rounding over some twenty
@@ -53,6 +54,7 @@ def start(program, seeds, rates=0.01):
 
 @functools.cache
 def jitted(program, mode):
+    program = dataclasses.replace(program, choose=choice(mode))
     return jax.jit(replicate(functools.partial(train_epoch, program=program), mode))
 
 
@@ -169,15 +171,17 @@ def test_the_best_epochs_parameters_are_kept(engine):
         np.testing.assert_allclose(mean_loss(best, validation, program), losses[:, replica].min(), rtol=1e-5)
 
 
-def test_a_replica_without_patience_left_rests_and_the_others_go_on(engine):
+@pytest.mark.parametrize("mode", ["map", "vmap"])
+def test_a_replica_without_patience_left_rests_and_the_others_go_on(engine, mode):
     program, arrays, validation = engine(train__monitor="loss", train__patience=1)
-    state, history = train(program, arrays, validation, seeds=[0, 1], epochs=6, rates=[2.0, 0.001])
+    splits, how = (arrays, validation), {"seeds": [0, 1], "rates": [2.0, 0.001], "mode": mode}
+    state, history = train(program, *splits, epochs=6, **how)
     stopped_after = int(state.epoch[0])
     assert stopped_after < 6
     assert int(state.epoch[1]) == 6
     assert np.isnan(history[-1]["validation"]["loss"][0])
     np.testing.assert_array_equal(is_active(state, program), [False, True])
-    until_then, _ = train(program, arrays, validation, seeds=[0, 1], epochs=stopped_after, rates=[2.0, 0.001])
+    until_then, _ = train(program, *splits, epochs=stopped_after, **how)
     first = [jax.tree.map(lambda leaf: leaf[0], s) for s in (state, until_then)]
     assert_close(first[0], first[1], rtol=0, atol=0)
 

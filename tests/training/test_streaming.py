@@ -1,5 +1,6 @@
 """Training from disk, some steps at a time, gives what training from memory gives."""
 
+import dataclasses
 import functools
 
 import jax
@@ -13,7 +14,7 @@ from training.devices import Layout
 from training.engine import init_state, train_epoch
 from training.network import make_network, make_program
 from training.plans import compile_plan
-from training.replication import replicate
+from training.replication import choice, replicate
 from training.streaming import StreamedEpochs, move_to_disk, split_bytes
 
 SEEDS = np.array([3, 5], np.uint32)
@@ -40,6 +41,7 @@ def start(program):
 @pytest.mark.parametrize("mode", ["map", "vmap"])
 def test_streamed_epochs_equal_those_in_memory_step_by_step(program_and_splits, tmp_path, mode):
     program, splits = program_and_splits
+    program = dataclasses.replace(program, choose=choice(mode))
     arrays = jax.device_put([replicas.host_arrays(split, program) for split in splits.values()])
     resident = jax.jit(replicate(functools.partial(train_epoch, program=program), mode))
     on_disk = {name: move_to_disk(split, tmp_path / name) for name, split in splits.items()}
