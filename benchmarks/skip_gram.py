@@ -9,7 +9,6 @@ workers, its fastest way ("corpus_file").
   python -m benchmarks.skip_gram --quick          one seed, one epoch over half of it
 """
 
-import importlib.abc
 import json
 import pathlib
 import resource
@@ -21,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.measure import compare, describe_machine, machine_line, parser, save
+from benchmarks.without_pytorch import hide_pytorch
 
 SEEDS, WORKERS = (0, 1, 2), 2
 SHOWN = ("wordsim353", "wordsim353_similarity", "wordsim353_relatedness", "men", "simlex999", "rare_words")
@@ -65,8 +65,7 @@ def write_text(name: str, path: str) -> dict[str, Any]:
 
 def train_ours(name: str, seed: str, epochs: str) -> dict[str, Any]:
     """Trains one seed with `training.run`, as train.py does."""
-    # tensorboardX loads PyTorch where it is installed; in an environment of this project alone it is not.
-    sys.meta_path.insert(0, _WithoutPyTorch())
+    hide_pytorch()
     began = time.perf_counter()
     import training
 
@@ -116,14 +115,6 @@ def train_gensim(path: str, seed: str, epochs: str) -> dict[str, Any]:
         "peak_mib": peak,
         "spearman": {p.name: word_pairs.spearman(p, vectors)[0] for p in word_pairs.load_word_pairs()},
     }
-
-
-class _WithoutPyTorch(importlib.abc.MetaPathFinder):
-    """Lets PyTorch look as if it were not installed."""
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        if name.partition(".")[0] == "torch":
-            raise ModuleNotFoundError("no PyTorch in this benchmark", name=name)
 
 
 _ROLES = {"write": write_text, "ours": train_ours, "gensim": train_gensim}

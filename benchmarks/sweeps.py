@@ -86,7 +86,8 @@ def _processes(sweep: pathlib.Path, folder: pathlib.Path, rates: int | None = No
 
 def _timed(arguments: Sequence[str]) -> float:
     began = time.perf_counter()
-    subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+    command = [sys.executable, "-m", "benchmarks.without_pytorch", *arguments]
+    subprocess.run(command, check=True, capture_output=True)
     return time.perf_counter() - began
 
 

@@ -3,18 +3,11 @@
 import json
 import math
 import pathlib
-import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event, SessionLog
-from tensorboardX.summary import scalar
 
 from data.atomic import write_text
-
-FLUSH_SECONDS = 10.0  # between two of the events' writes to disk, each of which waits for the disk
 
 
 class MetricFiles:
@@ -26,6 +19,8 @@ class MetricFiles:
     """
 
     def __init__(self, workdir: pathlib.Path, replicas: Sequence[str], epoch: int | float):
+        from .event_file import EventFile  # slow to import
+
         self._path = workdir / "metrics.jsonl"
         self._replicas = replicas
         kept = self._path.read_text("utf-8").splitlines() if self._path.exists() else []
@@ -33,11 +28,7 @@ class MetricFiles:
         write_text(self._path, "".join(f"{line}\n" for line in kept))
         self._file = self._path.open("a", encoding="utf-8")
         last_step = json.loads(kept[-1])["step"] if kept else -1
-        # Not a SummaryWriter: the thread that it writes from outlives a full disk, with a traceback of its own.
-        self._events = EventsWriter(str(workdir / "events"))
-        self._flushed_at = time.monotonic()
-        # TensorBoard hides what an interrupted run wrote from this step on.
-        self._add_event(step=last_step + 1, session_log=SessionLog(status=SessionLog.START))
+        self._events = EventFile(workdir, first_step=last_step + 1)
 
     def __enter__(self) -> "MetricFiles":
         return self
@@ -57,15 +48,10 @@ class MetricFiles:
         for name, array in metrics.items():
             running = {r: float(v) for r, v in zip(self._replicas, array, strict=True) if math.isfinite(v)}
             for replica, value in running.items():
-                self._add_event(step=step, summary=scalar(f"{name}/{split}/{replica}", value))
+                self._events.add_scalar(f"{name}/{split}/{replica}", value, step)
             if len(running) == len(self._replicas):  # a mean over fewer seeds is another quantity
-                self._add_event(step=step, summary=scalar(f"{name}/{split}/mean", float(np.mean(array))))
-        if time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
-            self._events.flush()
-            self._flushed_at = time.monotonic()
-
-    def _add_event(self, **fields: Any) -> None:
-        self._events.write_event(Event(wall_time=time.time(), **fields))
+                self._events.add_scalar(f"{name}/{split}/mean", float(np.mean(array)), step)
+        self._events.flush_now_and_then()
 
 
 def _belongs(line: str, epoch: int | float) -> bool:

@@ -26,9 +26,9 @@ ONE = {"replicas": 1, "batch": 1, "rows": 1}
 EPOCHS = 3
 
 
-def make_config(path, mesh, sparse="off", mode="auto", length_buckets=1):
+def make_config(path, mesh, sparse="off", mode="auto", length_buckets=1, combiner="sum"):
     """Returns the config of a small run whose replicas end at different epochs; its table has 17 rows."""
-    config = sentiment.get_config("combiner=sum")
+    config = sentiment.get_config(f"combiner={combiner}")
     config.seeds = tuple(range(8))
     config.data.path = path
     config.data.max_vocab = 17
@@ -63,6 +63,8 @@ def main(path, target):
             "trimmed rows",
             make_config(path, {"replicas": 2, "batch": 2, "rows": 2}, "exact", length_buckets=3),
         ),
+        ("one, gru", make_config(path, ONE, combiner="gru")),
+        ("gru", make_config(path, {"replicas": 2, "batch": 4}, combiner="gru")),
         ("streamed", make_config(path, {"replicas": 4, "batch": 2}, sparse="exact")),
     ):
         config.data.max_resident_bytes = 10_000 if name == "streamed" else 2**31
@@ -70,8 +72,9 @@ def main(path, target):
         start = training.start(replicas_of(config))
         found[name] = {"shards": shards(start)}
         with tempfile.TemporaryDirectory() as folder, training.epochs(pathlib.Path(folder)) as train_all:
-            if name == "rows":
+            if name in ("rows", "gru"):
                 found[name]["exchanged"] = exchanged(training)
+            if name == "rows":
                 found["resumed"] = resumed(training, train_all, pathlib.Path(folder))
             found[name] |= report(training, *train(train_all, range(EPOCHS), start))
     pathlib.Path(target).write_text(json.dumps(found))

@@ -48,6 +48,13 @@ def test_a_batch_divided_over_devices_may_be_trimmed_to_its_length(found, name):
     )
 
 
+def test_a_gru_maps_the_words_of_its_share_of_a_batch_and_sends_no_other_device_what_comes_out(found):
+    assert_equal_to_rounding(found["gru"], found["one, gru"])
+    gates, batch = 3 * 4, 32
+    assert any(gates in shape for shape in found["gru"]["exchanged"]), "gradients"
+    assert not any({gates, batch} <= set(shape) for shape in found["gru"]["exchanged"])
+
+
 def assert_equal_to_rounding(several, one):
     assert several["epochs"] == one["epochs"]
     np.testing.assert_allclose(several["losses"], one["losses"], atol=3e-6)

@@ -197,7 +197,7 @@ def test_streamed_examples_can_be_profiled(config, tmp_path):
 
 
 def test_starting_does_not_load_what_a_plain_run_does_not_need():
-    heavy = ["matplotlib", "pandas", "scipy.stats", "sklearn", "tensorflow", "ray"]
+    heavy = ["matplotlib", "pandas", "scipy.stats", "sklearn", "tensorboardX", "tensorflow", "ray"]
     code = f"import sys, train; print([name for name in {heavy} if name in sys.modules])"
     environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(
