@@ -9,6 +9,7 @@ The same command goes on where it was stopped: finished trials are kept, failed 
 config can be overridden as --config.field=value; configs/sweeps/base.py says what they are.
 """
 
+import os
 import pathlib
 
 from absl import flags
@@ -26,7 +27,9 @@ ENGINE = flags.DEFINE_enum(
     "engine", "local", sweeps.ENGINES, "In this process, or as tasks of a Ray cluster."
 )
 RAY_ADDRESS = flags.DEFINE_string(
-    "ray_address", "", "Of a running Ray cluster; by default one is started here."
+    "ray_address",
+    os.environ.get("RAY_ADDRESS", "local"),
+    "Of a running Ray cluster, 'auto' for this machine's, 'local' to start one here.",
 )
 NUM_CPUS = flags.DEFINE_float("num_cpus", 1, "Ray: CPUs that one trial takes.", lower_bound=0)
 NUM_GPUS = flags.DEFINE_float(

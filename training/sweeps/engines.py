@@ -8,6 +8,7 @@ import itertools
 import os
 import pathlib
 import shutil
+import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ from .trial import note_failure, prepare, run_trial
 ENGINES = ("local", "ray")
 LEAST_FREE_BYTES = 2**20  # with less a trial cannot be saved
 MAX_RETRIES = 3  # how often Ray begins a trial again whose worker died
+ANSWER_SECONDS = 10.0  # that a cluster has to accept a connection
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,13 +33,13 @@ class Engine:
 
     Attributes:
       kind: 'local' or 'ray'.
-      address: of a running Ray cluster; '' starts one on this machine.
+      address: of a running Ray cluster; 'local' starts one on this machine, whatever runs there already.
       num_cpus: of Ray, that one trial takes.
       num_gpus: of Ray, that one trial takes; None = 1 where this process sees a GPU, else 0.
     """
 
     kind: str = "local"
-    address: str = ""
+    address: str = "local"
     num_cpus: float = 1.0
     num_gpus: float | None = None
 
@@ -93,7 +95,7 @@ def run_ray(arms: Sequence[Arm], workdir: pathlib.Path, progress: SweepProgress,
 
     Raises:
       ImportError: if Ray is not installed.
-      ValueError: if no node has what a trial takes.
+      ValueError: if no cluster answers, or no node of it has what a trial takes.
       OSError: if the disk is full.
       KeyboardInterrupt: after cancelling the tasks.
     """
@@ -103,9 +105,10 @@ def run_ray(arms: Sequence[Arm], workdir: pathlib.Path, progress: SweepProgress,
         raise ImportError(
             "--engine=ray needs Ray: pip install -c requirements.txt -e '.[distributed]'"
         ) from error
+    check_answers(engine.address)
     here = os.getcwd()
     ray.init(
-        address=engine.address or None,
+        address=engine.address,
         runtime_env={
             "env_vars": {
                 # Workers find the project, and a user's own combiner, where this process does.
@@ -113,7 +116,7 @@ def run_ray(arms: Sequence[Arm], workdir: pathlib.Path, progress: SweepProgress,
                 "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # trials may share a GPU
             }
         },
-        include_dashboard=None if engine.address else False,
+        include_dashboard=False if engine.address == "local" else None,
         log_to_driver=False,
         logging_level="ERROR",
     )
@@ -135,6 +138,19 @@ def run_ray(arms: Sequence[Arm], workdir: pathlib.Path, progress: SweepProgress,
             _show(arm, outcome, workdir, progress)
     finally:
         ray.shutdown()
+
+
+def check_answers(address: str) -> None:
+    """Raises ValueError if nothing listens at the address of a cluster, where Ray itself would wait for minutes."""
+    if address in ("auto", "local"):
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"no Ray cluster answers at --ray_address={address!r} ({error}); expected HOST:PORT, auto or local"
+        ) from None
 
 
 def check_room(nodes: Sequence[Mapping[str, Any]], num_cpus: float, num_gpus: float) -> None:

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from training.sweeps import Engine, SharedData, run_sweep
-from training.sweeps.engines import check_room
+from training.sweeps.engines import check_answers, check_room
 from training.sweeps.run import unfinished
 
 ray = pytest.importorskip("ray")
@@ -72,6 +72,18 @@ def test_ray_gives_the_results_of_this_process_though_a_node_dies_and_an_arm_fai
         assert "diverged" in (workdir / plan.arms[2].folder / "failed.json").read_text()
     assert table(tmp_path / "ray") == table(tmp_path / "local")
     assert sum(attempts(tmp_path / "ray").values()) > 4, "the trial of the dead node was begun again"
+
+
+def test_a_cluster_that_happens_to_run_here_is_not_joined(make, shared, cluster, tmp_path):
+    plan = make("sum")
+    run_sweep(plan, tmp_path, "python sweep.py --engine=ray", Engine("ray", num_cpus=2.0), shared)
+    assert not unfinished(plan, tmp_path), "no node of that cluster has two CPUs"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nonsense", ""])
+def test_an_address_where_no_cluster_answers_is_refused(address):
+    with pytest.raises(ValueError, match=f"no Ray cluster answers at --ray_address='{address}'"):
+        check_answers(address)
 
 
 def test_a_trial_that_takes_more_than_any_node_has_is_refused():
