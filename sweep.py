@@ -28,7 +28,7 @@ ENGINE = flags.DEFINE_enum(
 )
 RAY_ADDRESS = flags.DEFINE_string(
     "ray_address",
-    os.environ.get("RAY_ADDRESS", "local"),
+    os.environ.get("RAY_ADDRESS") or "local",
     "Of a running Ray cluster, 'auto' for this machine's, 'local' to start one here.",
 )
 NUM_CPUS = flags.DEFINE_float("num_cpus", 1, "Ray: CPUs that one trial takes.", lower_bound=0)
